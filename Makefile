@@ -1,0 +1,77 @@
+# Everything that is built or downloaded goes under target/ (or CARGO_TARGET_DIR). The system's PostgreSQL is called
+# "pg15" here; where apt has another major, scripts/setup says so and that major is built under the same name.
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+PG15_CONFIG = $(shell scripts/setup system-pg-config)
+PG18_CONFIG = $(shell scripts/setup wheel-pg-config)
+PG15_FEATURE = pg$(patsubst /usr/lib/postgresql/%/bin/pg_config,%,$(PG15_CONFIG))
+PG18_FEATURE = pg18
+
+# cargo_pg(15|18, subcommand): each major has a target directory of its own, so that neither rebuilds the other.
+cargo_pg = PGRX_PG_CONFIG_PATH="$(abspath $(PG$(1)_CONFIG))" CARGO_TARGET_DIR="$(TARGET)/build-pg$(1)" cargo $(2) -p cotaste --no-default-features
+cargo_tests = CARGO_TARGET_DIR="$(TARGET)/tests" cargo $(1) --manifest-path tests/Cargo.toml
+run_tests = "$(TARGET)/tests/debug/cotaste-tests" --target "$(TARGET)" --pg15 "$(PG15_CONFIG)" --pg18 "$(PG18_CONFIG)"
+
+.PHONY: help demo test bench bench-similarity bench-context fmt lint clean \
+	setup-sqlite setup-postgres build-sqlite build-pg15 build-pg18 build-tests planted-sqlite planted-pg15 planted-pg18
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: build-sqlite ## build the SQLite extension, load a catalogue into demo.db and show the answers
+	demo/run
+
+test: setup-sqlite setup-postgres build-sqlite build-pg15 build-pg18 planted-sqlite planted-pg15 planted-pg18 build-tests ## every test, on two SQLites and two Postgres majors
+	$(run_tests) $(if $(ONLY),--only "$(ONLY)") $(if $(ENGINE),--engine "$(ENGINE)")
+
+bench: bench-similarity bench-context ## every bench
+
+bench-similarity: setup-sqlite setup-postgres build-sqlite build-pg15 build-tests ## pairs/s of the similarity functions
+	$(run_tests) bench similarity
+
+bench-context: setup-sqlite setup-postgres build-sqlite build-pg15 build-tests ## rows/s of context parsing
+	$(run_tests) bench context
+
+fmt: ## format all Rust code
+	cargo fmt --all
+	cargo fmt --all --manifest-path tests/Cargo.toml
+
+lint: setup-sqlite setup-postgres ## formatting and clippy, warnings denied, for every crate and engine
+	cargo fmt --all --check
+	cargo fmt --all --manifest-path tests/Cargo.toml --check
+	cargo clippy -q -p cotaste-core --all-targets -- -D warnings
+	cargo clippy -q -p cotaste-sqlite --features loadable,planted -- -D warnings
+	$(call cargo_pg,15,clippy -q) --features $(PG15_FEATURE),planted -- -D warnings
+	$(call cargo_pg,18,clippy -q) --features $(PG18_FEATURE),planted -- -D warnings
+	$(call cargo_tests,clippy -q) --all-targets -- -D warnings
+
+build-sqlite: setup-sqlite ## target/cotaste0.so
+	cargo build --release -p cotaste-sqlite --features loadable
+	cp "$(TARGET)/release/libcotaste0.so" "$(TARGET)/cotaste0.so"
+
+build-pg15: setup-postgres ## the extension for the system's PostgreSQL
+	$(call cargo_pg,15,build --release) --features $(PG15_FEATURE)
+
+build-pg18: setup-postgres ## the extension for PostgreSQL 18
+	$(call cargo_pg,18,build --release) --features $(PG18_FEATURE)
+
+# The planted builds panic on purpose. They use the dev profile so as not to overwrite the release library.
+planted-sqlite: setup-sqlite
+	cargo build -p cotaste-sqlite --features loadable,planted
+
+planted-pg15: setup-postgres
+	$(call cargo_pg,15,build) --features $(PG15_FEATURE),planted
+
+planted-pg18: setup-postgres
+	$(call cargo_pg,18,build) --features $(PG18_FEATURE),planted
+
+build-tests: setup-sqlite
+	$(call cargo_tests,build)
+
+setup-sqlite:
+	@scripts/setup sqlite
+
+setup-postgres: setup-sqlite
+	@scripts/setup postgres
+
+clean: ## remove everything that was built or downloaded
+	rm -rf "$(TARGET)"

@@ -1,0 +1,159 @@
+//! The row-returning things of a space, from the headers of `sql/common/relations/*.sql`: one list from which both
+//! engines make their views and functions, and the documentation its tables.
+//!
+//! A file starts with comment lines, then one select:
+//!
+//! ```sql
+//! -- favorite_genres: a user's genres by decayed weight
+//! -- key: user_id text
+//! -- argument: k bigint
+//! -- column: user_id text
+//! -- column: genre text
+//! select ...
+//! ```
+//!
+//! The key is an output column the function filters by; arguments are optional, NULL meaning the default. The select
+//! calls them `$1`, `$2`, ... in order, the key first.
+
+use std::sync::LazyLock;
+
+/// The building blocks: `create view` statements, the same text in both engines.
+pub const VIEWS: &str = include_str!("../../sql/common/views.sql");
+
+/// The settings every space starts with.
+pub const SETTINGS: &str = include_str!("../../sql/common/settings.sql");
+
+/// A column's type, one of five plain ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Type {
+    Text,
+    Bigint,
+    Double,
+    Timestamp,
+    Boolean,
+}
+
+impl Type {
+    /// Its name in Postgres.
+    pub const fn postgres(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Bigint => "bigint",
+            Self::Double => "double precision",
+            Self::Timestamp => "timestamptz",
+            Self::Boolean => "boolean",
+        }
+    }
+
+    /// Its name in SQLite; times are ISO 8601 texts, booleans 0 and 1.
+    pub const fn sqlite(self) -> &'static str {
+        match self {
+            Self::Text | Self::Timestamp => "TEXT",
+            Self::Bigint | Self::Boolean => "INTEGER",
+            Self::Double => "REAL",
+        }
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "text" => Self::Text,
+            "bigint" => Self::Bigint,
+            "double" => Self::Double,
+            "timestamp" => Self::Timestamp,
+            "boolean" => Self::Boolean,
+            _ => return None,
+        })
+    }
+}
+
+/// A column or an argument: its name and type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Named {
+    pub name: &'static str,
+    pub r#type: Type,
+}
+
+/// One row-returning thing: a view and, where it has a key or arguments, a function of the same name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Relation {
+    /// Its name in SQL.
+    pub name: &'static str,
+    /// What it is, in one line.
+    pub comment: &'static str,
+    /// What its rows hold.
+    pub columns: Vec<Named>,
+    /// The column the function's first argument filters by.
+    pub key: Option<Named>,
+    /// The optional arguments after the key.
+    pub arguments: Vec<Named>,
+    /// Whether it exists without arguments, as a view.
+    pub is_view: bool,
+    /// One select giving the columns in order.
+    pub body: &'static str,
+}
+
+macro_rules! relation_files {
+    ($($name:literal),* $(,)?) => {
+        [$(include_str!(concat!("../../sql/common/relations/", $name, ".sql"))),*]
+    };
+}
+
+/// In the order of creation: a relation may read those before it.
+const FILES: [&str; 10] = relation_files![
+    "user_similarity_detail",
+    "similar_users",
+    "content_metrics",
+    "trending_content",
+    "favorite_genres",
+    "preferred_time_slots",
+    "user_analytics",
+    "experiment_results",
+    "context_quality",
+    "cotaste_health",
+];
+
+/// All relations, in the order of creation.
+pub fn relations() -> &'static [Relation] {
+    static RELATIONS: LazyLock<Vec<Relation>> = LazyLock::new(|| FILES.into_iter().filter_map(read).collect());
+    &RELATIONS
+}
+
+fn read(file: &'static str) -> Option<Relation> {
+    let (first, mut rest) = file.split_once('\n')?;
+    let (name, comment) = first.strip_prefix("-- ")?.split_once(": ")?;
+    let mut relation = Relation { name, comment, columns: vec![], key: None, arguments: vec![], is_view: true, body: "" };
+    while let Some(line) = rest.strip_prefix("-- ") {
+        let (line, after) = line.split_once('\n')?;
+        match line.split_once(": ") {
+            Some(("key", text)) => relation.key = Some(named(text)?),
+            Some(("argument", text)) => relation.arguments.push(named(text)?),
+            Some(("column", text)) => relation.columns.push(named(text)?),
+            _ if line == "function only" => relation.is_view = false,
+            _ => return None,
+        }
+        rest = after;
+    }
+    relation.body = rest.trim().trim_end_matches(';');
+    Some(relation)
+}
+
+fn named(text: &'static str) -> Option<Named> {
+    let (name, r#type) = text.split_once(' ')?;
+    Some(Named { name, r#type: Type::named(r#type)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_is_a_relation() {
+        assert_eq!(relations().len(), FILES.len());
+        for relation in relations() {
+            assert!(!relation.columns.is_empty() && relation.body.starts_with(['s', 'w']), "{}", relation.name);
+            assert!(relation.key.is_none_or(|key| relation.columns.contains(&key)), "{}", relation.name);
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! Instants, time slots and decay. An instant is microseconds since 1970-01-01T00:00Z; zones are IANA names carried by
+//! the library, because SQLite has none and both engines must agree.
+
+use crate::{behavior::out_of_range, Error, Result};
+use jiff::{civil, tz::TimeZone, Timestamp};
+
+/// 0001-01-01T00:00Z.
+pub const MIN_US: i64 = -62_135_596_800_000_000;
+/// 9999-12-31T23:59:59.999999Z.
+pub const MAX_US: i64 = 253_402_300_799_999_999;
+
+const DAY_US: i64 = 86_400_000_000;
+const HOUR_US: f64 = 3.6e9;
+const DAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+
+/// The instant itself when it lies in the years 1 to 9999.
+pub fn check_epoch_us(us: i64) -> Result<i64> {
+    if (MIN_US..=MAX_US).contains(&us) {
+        return Ok(us);
+    }
+    Err(Error::invalid("timestamp", "is outside the years 1 to 9999"))
+}
+
+/// The slot of the local wall clock: morning [05,12), afternoon [12,17), evening [17,21), night [21,05).
+///
+/// ```
+/// use cotaste_core::time::{parse_timestamp, time_slot};
+/// let us = parse_timestamp("2026-01-05T23:15:00Z").unwrap();
+/// assert_eq!(time_slot(us, "UTC").unwrap(), "night");
+/// assert_eq!(time_slot(us, "Asia/Kathmandu").unwrap(), "morning");
+/// ```
+pub fn time_slot(us: i64, zone: &str) -> Result<&'static str> {
+    let hour = local(us, zone)?.hour();
+    Ok(match hour {
+        5..=11 => "morning",
+        12..=16 => "afternoon",
+        17..=20 => "evening",
+        _ => "night",
+    })
+}
+
+/// The calendar day of the local date, `monday` to `sunday`.
+pub fn day_of_week(us: i64, zone: &str) -> Result<&'static str> {
+    let day = local(us, zone)?.weekday().to_monday_zero_offset();
+    DAYS.get(day as usize).copied().ok_or(Error::Internal)
+}
+
+fn local(us: i64, zone: &str) -> Result<civil::DateTime> {
+    if zone == "UTC" {
+        return utc(check_epoch_us(us)?);
+    }
+    let instant = Timestamp::from_microsecond(check_epoch_us(us)?).map_err(|_| out_of_range())?;
+    Ok(find_zone(zone)?.to_datetime(instant))
+}
+
+/// The wall clock in UTC, by arithmetic: it reaches further than jiff's instants do.
+fn utc(us: i64) -> Result<civil::DateTime> {
+    let days = civil::date(1970, 1, 1).checked_add(jiff::Span::new().days(us.div_euclid(DAY_US)));
+    let seconds = us.rem_euclid(DAY_US) / 1_000_000;
+    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    let nanosecond = us.rem_euclid(1_000_000) * 1000;
+    let time = civil::Time::new(hour as i8, minute as i8, second as i8, nanosecond as i32);
+    match (days, time) {
+        (Ok(day), Ok(time)) => Ok(day.to_datetime(time)),
+        _ => Err(out_of_range()),
+    }
+}
+
+fn find_zone(name: &str) -> Result<TimeZone> {
+    let unknown = || Error::invalid("zone", format!("\"{}\" is not an IANA time zone", excerpt(name)));
+    if name.is_empty() || name.len() > 64 {
+        return Err(unknown());
+    }
+    jiff::tz::db().get(name).map_err(|_| unknown())
+}
+
+/// The start of a value for an error message.
+fn excerpt(text: &str) -> String {
+    text.chars().take(64).collect()
+}
+
+/// Reads ISO 8601: a date, optionally a time to the fraction of a second after `T` or a blank, optionally `Z` or an
+/// offset. Without an offset it is UTC. Digits beyond the microsecond are cut off.
+///
+/// ```
+/// use cotaste_core::time::{format_timestamp, parse_timestamp};
+/// let us = parse_timestamp("2026-03-29 02:30+02:00").unwrap();
+/// assert_eq!(format_timestamp(us).unwrap(), "2026-03-29T00:30:00.000000Z");
+/// ```
+pub fn parse_timestamp(text: &str) -> Result<i64> {
+    if let Some(us) = parse_canonical(text.as_bytes()) {
+        return check_epoch_us(us);
+    }
+    let text = text.trim();
+    let wrong = || Error::invalid("timestamp", format!("\"{}\" is not an ISO 8601 date and time", excerpt(text)));
+    if !text.as_bytes().first().is_some_and(u8::is_ascii_digit) {
+        return Err(wrong());
+    }
+    let instant = match text.parse::<Timestamp>() {
+        Ok(instant) => instant,
+        Err(_) => {
+            let civil = text.parse::<civil::DateTime>().map_err(|_| wrong())?;
+            TimeZone::UTC.to_timestamp(civil).map_err(|_| wrong())?
+        }
+    };
+    let us = i64::try_from(instant.as_nanosecond().div_euclid(1000)).map_err(|_| wrong())?;
+    check_epoch_us(us)
+}
+
+/// The form [`format_timestamp`] writes, read without a general parser: it is what a log is full of.
+fn parse_canonical(b: &[u8]) -> Option<i64> {
+    let &[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2, b'.', ref fraction @ .., b'Z'] = b
+    else {
+        return None;
+    };
+    let number = |digits: &[u8]| {
+        digits.iter().try_fold(0i64, |n, d| d.is_ascii_digit().then(|| n * 10 + i64::from(d - b'0')))
+    };
+    let scale = match fraction.len() {
+        3 => 1000,
+        6 => 1,
+        _ => return None,
+    };
+    let (year, month, day) = (number(&[y1, y2, y3, y4])?, number(&[m1, m2])?, number(&[d1, d2])?);
+    let (hour, minute, second) = (number(&[h1, h2])?, number(&[n1, n2])?, number(&[s1, s2])?);
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let date = civil::Date::new(i16::try_from(year).ok()?, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()?;
+    let epoch = civil::date(1970, 1, 1);
+    let days = i64::from(date.since(epoch).ok()?.get_days());
+    Some((days * 86_400 + hour * 3600 + minute * 60 + second) * 1_000_000 + number(fraction)? * scale)
+}
+
+/// Writes `YYYY-MM-DDTHH:MM:SS.ffffffZ`: one width, so that texts sort as the instants do.
+pub fn format_timestamp(us: i64) -> Result<String> {
+    let t = utc(check_epoch_us(us)?)?;
+    let (year, month, day) = (t.year(), t.month(), t.day());
+    let (hour, minute, second, fraction) = (t.hour(), t.minute(), t.second(), t.subsec_nanosecond() / 1000);
+    Ok(format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{fraction:06}Z"))
+}
+
+/// How many half-lives `us` microseconds are: `us / half life`, the half-life in hours.
+pub fn half_lives(us: i64, half_life_hours: f64) -> Result<f64> {
+    if !(half_life_hours.is_finite() && half_life_hours >= 1e-3) {
+        return Err(Error::invalid("half_life_hours", format!("{half_life_hours} is not a number of at least 0.001")));
+    }
+    Ok(us as f64 / (half_life_hours * HOUR_US))
+}
+
+/// `weight * 2^(-age / half life)`. An age below 0 (an event still to come) grows the weight.
+///
+/// ```
+/// assert_eq!(cotaste_core::time::decay(3.0, 86_400_000_000, 24.0).unwrap(), 1.5);
+/// ```
+pub fn decay(weight: f64, age_us: i64, half_life_hours: f64) -> Result<f64> {
+    let decayed = weight * libm::exp2(-half_lives(age_us, half_life_hours)?);
+    if decayed.is_finite() {
+        return Ok(decayed);
+    }
+    Err(Error::invalid("weight", "decays to a value outside the range of a double"))
+}
+
+/// The day number of an instant in UTC, days since 1970-01-01.
+pub const fn day_number(us: i64) -> i64 {
+    us.div_euclid(DAY_US)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_of_one_instant_reads_alike() {
+        let us = 1_767_614_399_123_000;
+        for text in [
+            "2026-01-05T11:59:59.123Z",
+            "2026-01-05T11:59:59.123000Z",
+            "2026-01-05 11:59:59.123",
+            " 2026-01-05T12:59:59.1230009+01:00 ",
+            "2026-01-05 06:59:59.123-05",
+        ] {
+            assert_eq!(parse_timestamp(text), Ok(us), "{text}");
+        }
+        assert_eq!(parse_timestamp("1969-12-31"), Ok(-86_400_000_000));
+        for text in ["", "now", "2026-13-01", "2026-01-05T24:00:00.000Z", "12345", "-001-01-01", "2026-02-30T00:00:00.000Z"] {
+            assert!(parse_timestamp(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn writing_then_reading_is_the_identity_to_the_ends_of_the_range() {
+        for us in [MIN_US, MIN_US + 1, -1, 0, 1, 999_999, MAX_US - 1, MAX_US] {
+            let text = format_timestamp(us).unwrap();
+            assert_eq!((text.len(), parse_timestamp(&text)), (27, Ok(us)), "{text}");
+        }
+        assert!(format_timestamp(MAX_US + 1).is_err() && check_epoch_us(MIN_US - 1).is_err());
+    }
+
+    #[test]
+    fn an_unknown_zone_is_told_by_its_name() {
+        let error = time_slot(0, "Mars/Olympus").unwrap_err();
+        assert_eq!(error.to_string(), "INVALID_ARGUMENT: zone: \"Mars/Olympus\" is not an IANA time zone");
+    }
+}

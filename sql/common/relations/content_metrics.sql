@@ -1,0 +1,3 @@
+-- content_metrics: x
+-- column: a bigint
+select 1 as a

@@ -1,0 +1,3 @@
+-- context_quality: x
+-- column: a bigint
+select 1 as a

@@ -1,0 +1,3 @@
+-- cotaste_health: x
+-- column: a bigint
+select 1 as a

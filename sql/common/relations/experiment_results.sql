@@ -1,0 +1,3 @@
+-- experiment_results: x
+-- column: a bigint
+select 1 as a

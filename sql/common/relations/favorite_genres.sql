@@ -1,0 +1,3 @@
+-- favorite_genres: x
+-- column: a bigint
+select 1 as a

@@ -1,0 +1,3 @@
+-- similar_users: x
+-- column: a bigint
+select 1 as a

@@ -1,0 +1,3 @@
+-- trending_content: x
+-- column: a bigint
+select 1 as a

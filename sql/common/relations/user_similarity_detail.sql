@@ -1,0 +1,3 @@
+-- user_similarity_detail: x
+-- column: a bigint
+select 1 as a

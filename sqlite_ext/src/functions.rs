@@ -1,0 +1,91 @@
+//! The value functions: one line each, read top to bottom. The work is in `cotaste_core`.
+
+use crate::convert::Answer::{self, Integer, Real, Static, Text};
+use crate::convert::Args;
+use crate::failure::Result;
+use crate::scalar::{pure, Db, Pure};
+use cotaste_core::context::{self, Context};
+use cotaste_core::similarity::{self, DEFAULT_WEIGHTS};
+use cotaste_core::{behavior, genre, stats, taste, time, VERSION};
+use std::borrow::Cow;
+use std::ffi::c_int;
+
+/// Name, number of arguments, body.
+#[rustfmt::skip]
+const FUNCTIONS: &[(&str, c_int, Pure)] = &[
+    ("cotaste_version",       0, |_| Ok(Static(VERSION))),
+
+    ("context_time_of_day",   1, |a| Ok(context(a)?.time_of_day.into())),
+    ("context_day_of_week",   1, |a| Ok(context(a)?.day_of_week.into())),
+    ("context_device",        1, |a| Ok(context(a)?.device.into())),
+    ("context_location",      1, |a| Ok(context(a)?.location.into())),
+    ("context_experiment",    1, |a| Ok(context(a)?.experiment.into())),
+    ("context_variant",       1, |a| Ok(context(a)?.variant.into())),
+    ("context_status",        1, |a| Ok(Static(context(a)?.status.as_str()))),
+
+    ("time_slot",             1, |a| Ok(Static(time::time_slot(a.timestamp(0, "ts")?, "UTC")?))),
+    ("time_slot",             2, |a| Ok(Static(time::time_slot(a.timestamp(0, "ts")?, a.text(1, "zone")?)?))),
+    ("day_of_week",           1, |a| Ok(Static(time::day_of_week(a.timestamp(0, "ts")?, "UTC")?))),
+    ("day_of_week",           2, |a| Ok(Static(time::day_of_week(a.timestamp(0, "ts")?, a.text(1, "zone")?)?))),
+    ("to_epoch_us",           1, |a| Ok(Integer(a.timestamp(0, "ts")?))),
+    ("from_epoch_us",         1, |a| Ok(time::format_timestamp(a.integer(0, "us")?)?.into())),
+    ("half_lives",            2, |a| Ok(Real(time::half_lives(a.integer(0, "us")?, a.real(1, "half_life_hours")?)?))),
+    ("decay",                 3, |a| Ok(Real(time::decay(a.real(0, "weight")?, a.integer(1, "age_us")?, a.real(2, "half_life_hours")?)?))),
+
+    ("jaccard_similarity",    2, |a| Ok(Real(similarity::jaccard_json(a.text(0, "a")?, a.text(1, "b")?)?))),
+    ("cosine_similarity",     2, |a| Ok(Real(similarity::cosine_json(a.text(0, "a")?, a.text(1, "b")?)?))),
+    ("weighted_similarity",   2, |a| weighted(a.real(0, "jaccard")?, a.real(1, "cosine")?, DEFAULT_WEIGHTS)),
+    ("weighted_similarity",   4, |a| weighted(a.real(0, "jaccard")?, a.real(1, "cosine")?, weights(a)?)),
+    ("genre_vector",          1, |a| Ok(genre::vector_json(a.text(0, "genres")?, 1.0)?.into())),
+    ("genre_vector",          2, |a| Ok(genre::vector_json(a.text(0, "genres")?, a.real(1, "weight")?)?.into())),
+    ("genre_list",            1, |a| Ok(genre::list_json(lenient(a.bytes(0)?))?.into())),
+
+    ("taste_similarity",      2, |a| { let p = parts(a)?; weighted(p.jaccard, p.genre_cosine, DEFAULT_WEIGHTS) }),
+    ("taste_similarity",      4, |a| { let p = parts(a)?; weighted(p.jaccard, p.genre_cosine, weights(a)?) }),
+    ("taste_jaccard",         2, |a| Ok(Real(parts(a)?.jaccard))),
+    ("taste_genre_cosine",    2, |a| Ok(Real(parts(a)?.genre_cosine))),
+    ("taste_shared_items",    2, |a| Ok(Integer(parts(a)?.shared_items as i64))),
+    ("taste_json",            1, |a| Ok(taste::to_json(a.blob(0, "taste")?)?.into())),
+
+    ("wilson_lower",          2, |a| Ok(stats::wilson_lower(a.real(0, "successes")?, a.real(1, "trials")?, stats::Z95)?.into())),
+    ("wilson_lower",          3, |a| Ok(stats::wilson_lower(a.real(0, "successes")?, a.real(1, "trials")?, a.real(2, "z")?)?.into())),
+    ("wilson_upper",          2, |a| Ok(stats::wilson_upper(a.real(0, "successes")?, a.real(1, "trials")?, stats::Z95)?.into())),
+    ("wilson_upper",          3, |a| Ok(stats::wilson_upper(a.real(0, "successes")?, a.real(1, "trials")?, a.real(2, "z")?)?.into())),
+
+    ("check_user_id",         1, |a| checked(behavior::check_user_id(&a.id(0, "user_id")?))),
+    ("check_content_id",      1, |a| checked(behavior::check_content_id(a.integer(0, "content_id")?))),
+    ("check_action",          1, |a| checked(behavior::check_action(a.text(0, "action")?))),
+    ("check_rating",          1, |a| checked(behavior::check_rating(a.real(0, "rating")?))),
+    ("check_progress",        1, |a| checked(behavior::check_progress(a.real(0, "progress")?))),
+    ("check_occurred_at",     1, |a| checked(behavior::check_occurred_at(a.timestamp(0, "occurred_at")?))),
+];
+
+pub fn register(db: Db) -> Result<()> {
+    FUNCTIONS.iter().try_for_each(|&(name, arguments, body)| pure(db, name, arguments, body))
+}
+
+/// Reading a stored context never fails, whatever was stored: a blob is read as text.
+fn context(args: Args<'_>) -> Result<Context<'_>> {
+    Ok(context::parse_bytes(args.bytes(0)?))
+}
+
+/// As above for stored genres: bytes that are no text are no JSON either.
+fn lenient(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap_or("")
+}
+
+fn parts(args: Args<'_>) -> Result<taste::Parts> {
+    Ok(taste::similarity(args.blob(0, "a")?, args.blob(1, "b")?)?)
+}
+
+fn weights(args: Args<'_>) -> Result<(f64, f64)> {
+    Ok((args.real(2, "jaccard_weight")?, args.real(3, "cosine_weight")?))
+}
+
+fn weighted(jaccard: f64, cosine: f64, (w_jaccard, w_cosine): (f64, f64)) -> Result<Answer<'static>> {
+    Ok(Real(similarity::weighted(jaccard, cosine, w_jaccard, w_cosine)?))
+}
+
+fn checked(result: cotaste_core::Result<()>) -> Result<Answer<'static>> {
+    Ok(Integer(result.map(|()| 1)?))
+}

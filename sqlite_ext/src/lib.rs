@@ -1,0 +1,21 @@
+//! cotaste for SQLite: glue between the engine and `cotaste_core`.
+//!
+//! Three kinds of file: [`convert`], [`guard`] and [`statement`] are the passage between the two worlds; [`functions`],
+//! [`aggregates`] and [`relation`] register what SQL sees; [`space`] and [`install`] are all that runs SQL of its own.
+//! The crate is a loadable extension and only that: it links no SQLite, it speaks to the host's through the API pointer
+//! the host passes to [`entry`].
+
+mod aggregates;
+mod convert;
+mod entry;
+mod failure;
+mod functions;
+mod guard;
+mod install;
+mod parse_context;
+#[cfg(feature = "planted")]
+mod planted;
+mod relation;
+mod scalar;
+mod space;
+mod statement;

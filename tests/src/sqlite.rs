@@ -1,0 +1,135 @@
+//! SQLite as a host program meets it: the shared library of the system (or a newer one), the extension loaded at run time.
+
+use crate::engine::{hex, print_double, Engine, Host, Kind, SqlError, NULL};
+use anyhow::{Context, Result};
+use rusqlite::types::ValueRef;
+use rusqlite::Connection;
+use std::path::{Path, PathBuf};
+
+pub struct SqliteHost {
+    directory: PathBuf,
+    extension: PathBuf,
+    planted: PathBuf,
+    made: u32,
+}
+
+impl SqliteHost {
+    pub fn new(directory: PathBuf, extension: PathBuf, planted: PathBuf) -> Self {
+        SqliteHost { directory, extension, planted, made: 0 }
+    }
+
+    /// The path of a database file that does not exist yet.
+    pub fn fresh_path(&mut self) -> PathBuf {
+        self.made += 1;
+        self.directory.join(format!("{}.db", self.made))
+    }
+
+    /// A database without the extension, as any other tool sees it.
+    pub fn open_plain(&self, path: &Path) -> Result<Sqlite> {
+        Ok(Sqlite { connection: Connection::open(path)? })
+    }
+
+    pub fn open(&self, path: &Path) -> Result<Sqlite> {
+        self.open_with(path, &self.extension)
+    }
+
+    fn open_with(&self, path: &Path, extension: &Path) -> Result<Sqlite> {
+        let sqlite = self.open_plain(path)?;
+        sqlite.load(extension)?;
+        Ok(sqlite)
+    }
+}
+
+impl Host for SqliteHost {
+    fn kind(&self) -> Kind {
+        Kind::Sqlite
+    }
+
+    fn space(&mut self) -> Result<Box<dyn Engine>> {
+        let mut engine = self.uninitialised()?;
+        engine.exec("select cotaste_init()")?;
+        Ok(engine)
+    }
+
+    fn uninitialised(&mut self) -> Result<Box<dyn Engine>> {
+        let path = self.fresh_path();
+        Ok(Box::new(self.open(&path)?))
+    }
+
+    fn planted(&mut self) -> Result<Box<dyn Engine>> {
+        let path = self.fresh_path();
+        let mut engine = self.open_with(&path, &self.planted)?;
+        engine.exec("select cotaste_init()")?;
+        Ok(Box::new(engine))
+    }
+}
+
+pub struct Sqlite {
+    pub connection: Connection,
+}
+
+impl Sqlite {
+    /// Loads an extension the way a program does: allowed for this one call.
+    pub fn load(&self, extension: &Path) -> Result<()> {
+        // SAFETY: the library is the one this project built; loading is disabled again at once.
+        unsafe {
+            self.connection.load_extension_enable()?;
+            let loaded = self.connection.load_extension(extension, None::<&str>);
+            self.connection.load_extension_disable()?;
+            loaded.with_context(|| format!("loading {}", extension.display()))
+        }
+    }
+}
+
+impl Engine for Sqlite {
+    fn kind(&self) -> Kind {
+        Kind::Sqlite
+    }
+
+    fn exec(&mut self, sql: &str) -> Result<(), SqlError> {
+        self.connection.execute_batch(sql).map_err(sql_error)
+    }
+
+    fn query(&mut self, sql: &str) -> Result<Vec<Vec<String>>, SqlError> {
+        let mut statement = self.connection.prepare(sql).map_err(sql_error)?;
+        let columns = statement.column_count();
+        let mut rows = statement.raw_query();
+        let mut result = Vec::new();
+        while let Some(row) = rows.next().map_err(sql_error)? {
+            let cell = |i| row.get_ref(i).map(print).map_err(sql_error);
+            result.push((0..columns).map(cell).collect::<Result<_, _>>()?);
+        }
+        Ok(result)
+    }
+
+    fn load(&mut self, table: &str, columns: &[&str], rows: &mut dyn Iterator<Item = Vec<Option<String>>>) -> Result<()> {
+        let places = vec!["?"; columns.len()].join(", ");
+        let sql = format!("insert into {table} ({}) values ({places})", columns.join(", "));
+        let transaction = self.connection.transaction()?;
+        let mut statement = transaction.prepare(&sql)?;
+        for row in rows {
+            statement.execute(rusqlite::params_from_iter(row))?;
+        }
+        drop(statement);
+        Ok(transaction.commit()?)
+    }
+}
+
+fn print(value: ValueRef<'_>) -> String {
+    match value {
+        ValueRef::Null => NULL.to_string(),
+        ValueRef::Integer(integer) => integer.to_string(),
+        ValueRef::Real(double) => print_double(double),
+        ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
+        ValueRef::Blob(bytes) => hex(bytes),
+    }
+}
+
+fn sql_error(error: rusqlite::Error) -> SqlError {
+    let message = match error {
+        rusqlite::Error::SqliteFailure(_, Some(message)) => message,
+        rusqlite::Error::SqlInputError { msg, .. } => msg,
+        other => other.to_string(),
+    };
+    SqlError { message, ..SqlError::default() }
+}
