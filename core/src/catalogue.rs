@@ -123,7 +123,8 @@ pub fn relations() -> &'static [Relation] {
 fn read(file: &'static str) -> Option<Relation> {
     let (first, mut rest) = file.split_once('\n')?;
     let (name, comment) = first.strip_prefix("-- ")?.split_once(": ")?;
-    let mut relation = Relation { name, comment, columns: vec![], key: None, arguments: vec![], is_view: true, body: "" };
+    let mut relation =
+        Relation { name, comment, columns: vec![], key: None, arguments: vec![], is_view: true, body: "" };
     while let Some(line) = rest.strip_prefix("-- ") {
         let (line, after) = line.split_once('\n')?;
         match line.split_once(": ") {

@@ -121,7 +121,9 @@ impl Error {
     /// More than the message says, where there is more.
     pub fn detail(&self) -> Option<String> {
         match self {
-            Self::Corrupt { .. } => Some("The bytes fail their checksum or do not have the layout this version writes.".into()),
+            Self::Corrupt { .. } => {
+                Some("The bytes fail their checksum or do not have the layout this version writes.".into())
+            }
             _ => None,
         }
     }
@@ -130,7 +132,9 @@ impl Error {
     pub const fn hint(&self) -> &'static str {
         match self {
             Self::Invalid { .. } => "Pass a value of the documented range.",
-            Self::Corrupt { .. } => "Derived state can be made anew from the log; a value of your own must come from taste_agg.",
+            Self::Corrupt { .. } => {
+                "Derived state can be made anew from the log; a value of your own must come from taste_agg."
+            }
             Self::NotInitialized => "Run: select cotaste_init()",
             Self::Init(_) => "Fix the cause, then run select cotaste_init() again: it is idempotent.",
             Self::Record(_) => "The event was not recorded; fix the cause and record it again.",

@@ -10,6 +10,7 @@ pub mod catalogue;
 pub mod context;
 mod error;
 pub mod genre;
+pub mod latest;
 pub mod list;
 pub mod similarity;
 pub mod stats;

@@ -120,7 +120,10 @@ fn cosine(a: ArrayView1<f64>, b: ArrayView1<f64>) -> f64 {
 pub fn weighted(jaccard: f64, cosine: f64, jaccard_weight: f64, cosine_weight: f64) -> Result<f64> {
     let in_range = |x: f64| (0.0..=1.0).contains(&x);
     if !(in_range(jaccard_weight) && in_range(cosine_weight)) {
-        return Err(Error::invalid("weights", format!("{jaccard_weight} and {cosine_weight} are not both between 0 and 1")));
+        return Err(Error::invalid(
+            "weights",
+            format!("{jaccard_weight} and {cosine_weight} are not both between 0 and 1"),
+        ));
     }
     if jaccard.is_nan() || cosine.is_nan() {
         return Err(Error::invalid("jaccard, cosine", "are not both numbers"));

@@ -49,8 +49,11 @@ fn local(us: i64, zone: &str) -> Result<civil::DateTime> {
     if zone == "UTC" {
         return utc(check_epoch_us(us)?);
     }
-    let instant = Timestamp::from_microsecond(check_epoch_us(us)?).map_err(|_| out_of_range())?;
-    Ok(find_zone(zone)?.to_datetime(instant))
+    // The offset in force: jiff's instants end a day before the year 9999 does.
+    let near = check_epoch_us(us)?.clamp(MIN_US, MAX_US - 2 * DAY_US);
+    let instant = Timestamp::from_microsecond(near).map_err(|_| out_of_range())?;
+    let offset = i64::from(find_zone(zone)?.to_offset(instant).seconds()) * 1_000_000;
+    utc((us + offset).clamp(MIN_US, MAX_US))
 }
 
 /// The wall clock in UTC, by arithmetic: it reaches further than jiff's instants do.
@@ -88,48 +91,83 @@ fn excerpt(text: &str) -> String {
 /// assert_eq!(format_timestamp(us).unwrap(), "2026-03-29T00:30:00.000000Z");
 /// ```
 pub fn parse_timestamp(text: &str) -> Result<i64> {
-    if let Some(us) = parse_canonical(text.as_bytes()) {
-        return check_epoch_us(us);
-    }
-    let text = text.trim();
     let wrong = || Error::invalid("timestamp", format!("\"{}\" is not an ISO 8601 date and time", excerpt(text)));
-    if !text.as_bytes().first().is_some_and(u8::is_ascii_digit) {
-        return Err(wrong());
-    }
-    let instant = match text.parse::<Timestamp>() {
-        Ok(instant) => instant,
-        Err(_) => {
-            let civil = text.parse::<civil::DateTime>().map_err(|_| wrong())?;
-            TimeZone::UTC.to_timestamp(civil).map_err(|_| wrong())?
-        }
-    };
-    let us = i64::try_from(instant.as_nanosecond().div_euclid(1000)).map_err(|_| wrong())?;
-    check_epoch_us(us)
+    check_epoch_us(Digits(text.trim().as_bytes()).instant().ok_or_else(wrong)?)
 }
 
-/// The form [`format_timestamp`] writes, read without a general parser: it is what a log is full of.
-fn parse_canonical(b: &[u8]) -> Option<i64> {
-    let &[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2, b'.', ref fraction @ .., b'Z'] = b
-    else {
-        return None;
-    };
-    let number = |digits: &[u8]| {
-        digits.iter().try_fold(0i64, |n, d| d.is_ascii_digit().then(|| n * 10 + i64::from(d - b'0')))
-    };
-    let scale = match fraction.len() {
-        3 => 1000,
-        6 => 1,
-        _ => return None,
-    };
-    let (year, month, day) = (number(&[y1, y2, y3, y4])?, number(&[m1, m2])?, number(&[d1, d2])?);
-    let (hour, minute, second) = (number(&[h1, h2])?, number(&[n1, n2])?, number(&[s1, s2])?);
-    if hour > 23 || minute > 59 || second > 59 {
-        return None;
+/// What is left of a text of fixed-width numbers.
+struct Digits<'a>(&'a [u8]);
+
+impl Digits<'_> {
+    /// `YYYY-MM-DD[(T| )HH:MM[:SS[.f...]][Z|(+|-)HH[[:]MM]]]`
+    fn instant(&mut self) -> Option<i64> {
+        let year = self.number(4, 9999)?;
+        self.expect(b"-")?;
+        let month = self.number(2, 12)?;
+        self.expect(b"-")?;
+        let day = self.number(2, 31)?;
+        let date = civil::Date::new(year as i16, month as i8, day as i8).ok()?;
+        let days = i64::from(date.since(civil::date(1970, 1, 1)).ok()?.get_days());
+        let mut us = days * DAY_US;
+        if self.expect(b"Tt ").is_some() {
+            us += self.clock()? - self.offset()?;
+        }
+        self.0.is_empty().then_some(us)
     }
-    let date = civil::Date::new(i16::try_from(year).ok()?, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()?;
-    let epoch = civil::date(1970, 1, 1);
-    let days = i64::from(date.since(epoch).ok()?.get_days());
-    Some((days * 86_400 + hour * 3600 + minute * 60 + second) * 1_000_000 + number(fraction)? * scale)
+
+    fn clock(&mut self) -> Option<i64> {
+        let hour = self.number(2, 23)?;
+        self.expect(b":")?;
+        let mut seconds = hour * 3600 + self.number(2, 59)? * 60;
+        let mut fraction = 0;
+        if self.expect(b":").is_some() {
+            seconds += self.number(2, 59)?;
+            if self.expect(b".,").is_some() {
+                fraction = self.fraction()?;
+            }
+        }
+        Some(seconds * 1_000_000 + fraction)
+    }
+
+    /// Microseconds; further digits are cut off.
+    fn fraction(&mut self) -> Option<i64> {
+        let digits = self.0.iter().take_while(|b| b.is_ascii_digit()).count();
+        let (digits, rest) = self.0.split_at_checked(digits)?;
+        self.0 = rest;
+        let padded = digits.iter().chain(std::iter::repeat(&b'0')).take(6);
+        (!digits.is_empty()).then(|| padded.fold(0, |us, d| us * 10 + i64::from(d - b'0')))
+    }
+
+    /// How far the clock is ahead of UTC.
+    fn offset(&mut self) -> Option<i64> {
+        let sign = match self.expect(b"Zz+-") {
+            Some(b'+') => 1,
+            Some(b'-') => -1,
+            _ => return Some(0),
+        };
+        let mut minutes = self.number(2, 23)? * 60;
+        if self.expect(b":").is_some() || !self.0.is_empty() {
+            minutes += self.number(2, 59)?;
+        }
+        Some(sign * minutes * 60_000_000)
+    }
+
+    /// A number of exactly so many digits.
+    fn number(&mut self, digits: usize, most: i64) -> Option<i64> {
+        let (digits, rest) = self.0.split_at_checked(digits)?;
+        self.0 = rest;
+        let value = |n: i64, d: &u8| d.is_ascii_digit().then(|| n * 10 + i64::from(d - b'0'));
+        digits.iter().try_fold(0, value).filter(|n| *n <= most)
+    }
+
+    /// One of these bytes.
+    fn expect(&mut self, any: &[u8]) -> Option<u8> {
+        let (first, rest) = self.0.split_first()?;
+        any.contains(first).then(|| {
+            self.0 = rest;
+            *first
+        })
+    }
 }
 
 /// Writes `YYYY-MM-DDTHH:MM:SS.ffffffZ`: one width, so that texts sort as the instants do.
@@ -179,11 +217,28 @@ mod tests {
             "2026-01-05 11:59:59.123",
             " 2026-01-05T12:59:59.1230009+01:00 ",
             "2026-01-05 06:59:59.123-05",
+            "2026-01-05T17:29:59.123+0530",
         ] {
             assert_eq!(parse_timestamp(text), Ok(us), "{text}");
         }
         assert_eq!(parse_timestamp("1969-12-31"), Ok(-86_400_000_000));
-        for text in ["", "now", "2026-13-01", "2026-01-05T24:00:00.000Z", "12345", "-001-01-01", "2026-02-30T00:00:00.000Z"] {
+        assert_eq!(parse_timestamp("9999-12-31 23:59:59"), Ok(MAX_US - 999_999));
+        assert_eq!(parse_timestamp("9999-12-31T23:59-01:00").map_err(|e| e.code()), Err("INVALID_ARGUMENT"));
+        assert!(time_slot(MAX_US, "Asia/Tokyo").is_ok() && day_of_week(MIN_US, "America/New_York").is_ok());
+        for text in [
+            "",
+            "now",
+            "2026-13-01",
+            "2026-01-05T24:00:00.000Z",
+            "12345",
+            "-001-01-01",
+            "2026-01-05T",
+            "2026-01-05T11:59.5",
+            "2026-01-05T11:59:59.Z",
+            "2026-01-05T11:59:59+5",
+            "2026-01-05 11:59:59 Z",
+            "2026-02-30T00:00:00.000Z",
+        ] {
             assert!(parse_timestamp(text).is_err(), "{text}");
         }
     }

@@ -1,7 +1,7 @@
 //! The full reader, on serde_json. Unknown members are skipped without a look at their values, except that nesting and
 //! surrogate escapes are judged over the whole text, so that the verdict does not depend on where they stand.
 
-use super::{Document, Members, Raw, Status, MAX_DEPTH};
+use super::{Document, Members, Raw, Status, MAX_DEPTH, NAMES};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -37,7 +37,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
                 let mut members = Members::default();
                 while let Some(Text(key)) = map.next_key::<Text>()? {
-                    if KNOWN.contains(&key.as_ref()) {
+                    if NAMES.iter().flatten().any(|name| *name == key) {
                         let value = map.next_value::<&RawValue>()?;
                         members.put(&key, raw(value.get()));
                     } else {
@@ -50,20 +50,6 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
         deserializer.deserialize_map(Object)
     }
 }
-
-/// Every key [`Members::put`] knows.
-pub(super) const KNOWN: [&str; 10] = [
-    "timeOfDay",
-    "dayOfWeek",
-    "device",
-    "location",
-    "experimentName",
-    "experimentVariant",
-    "time_of_day",
-    "day_of_week",
-    "experiment_name",
-    "experiment_variant",
-];
 
 #[derive(serde::Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);

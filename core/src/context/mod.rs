@@ -72,6 +72,22 @@ pub enum Field {
     Variant,
 }
 
+/// The names of the members, by [`Field`]: camelCase, snake_case.
+const NAMES: [[&str; 2]; 6] = [
+    ["timeOfDay", "time_of_day"],
+    ["dayOfWeek", "day_of_week"],
+    ["device", "device"],
+    ["location", "location"],
+    ["experimentName", "experiment_name"],
+    ["experimentVariant", "experiment_variant"],
+];
+
+impl Field {
+    const fn names(self) -> [&'static str; 2] {
+        NAMES[self as usize]
+    }
+}
+
 /// A known member's value before it is judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Raw<'a> {
@@ -88,6 +104,8 @@ struct Members<'a> {
     snake: [Option<Raw<'a>>; 6],
 }
 
+// Short-lived, and never kept in numbers: boxing the members would cost every context an allocation.
+#[allow(clippy::large_enum_variant)]
 enum Document<'a> {
     Object(Members<'a>),
     Other(Status),
@@ -130,6 +148,10 @@ pub fn parse_bytes(bytes: &[u8]) -> Context<'_> {
 
 /// One member alone: what [`parse`] gives for it, in less time.
 pub fn field(text: &str, field: Field) -> Option<Cow<'_, str>> {
+    let [camel, snake] = field.names();
+    if let Some(raw) = quick::either(text, camel, snake) {
+        return judge(field, raw).label;
+    }
     match document(text) {
         Document::Object(mut members) => judge(field, members.take(field)).label,
         Document::Other(_) => None,
@@ -146,7 +168,15 @@ pub fn storable_json(text: &str) -> Option<&str> {
 }
 
 fn bare(status: Status) -> Context<'static> {
-    Context { status, time_of_day: None, day_of_week: None, device: None, location: None, experiment: None, variant: None }
+    Context {
+        status,
+        time_of_day: None,
+        day_of_week: None,
+        device: None,
+        location: None,
+        experiment: None,
+        variant: None,
+    }
 }
 
 fn document(text: &str) -> Document<'_> {
@@ -157,22 +187,18 @@ fn document(text: &str) -> Document<'_> {
 impl<'a> Members<'a> {
     /// Keeps a value when the key is a known one.
     fn put(&mut self, key: &str, value: Raw<'a>) {
-        let (side, field) = match key {
-            "timeOfDay" => (&mut self.camel, Field::TimeOfDay),
-            "dayOfWeek" => (&mut self.camel, Field::DayOfWeek),
-            "experimentName" => (&mut self.camel, Field::Experiment),
-            "experimentVariant" => (&mut self.camel, Field::Variant),
-            // These two are one word, the same in both spellings.
-            "device" => (&mut self.camel, Field::Device),
-            "location" => (&mut self.camel, Field::Location),
-            "time_of_day" => (&mut self.snake, Field::TimeOfDay),
-            "day_of_week" => (&mut self.snake, Field::DayOfWeek),
-            "experiment_name" => (&mut self.snake, Field::Experiment),
-            "experiment_variant" => (&mut self.snake, Field::Variant),
-            _ => return,
-        };
-        if let Some(slot) = side.get_mut(field as usize) {
-            *slot = Some(value);
+        for (at, [camel, snake]) in NAMES.iter().enumerate() {
+            let side = if key == *camel {
+                &mut self.camel
+            } else if key == *snake {
+                &mut self.snake
+            } else {
+                continue;
+            };
+            if let Some(slot) = side.get_mut(at) {
+                *slot = Some(value);
+            }
+            return;
         }
     }
 

@@ -4,9 +4,50 @@
 use super::{Members, Raw};
 use std::borrow::Cow;
 
+/// A member's value, borrowed.
+#[derive(Clone, Copy)]
+pub(super) enum Plain<'a> {
+    Text(&'a str),
+    Integer(&'a str),
+    Null,
+    Other,
+}
+
+impl<'a> From<Plain<'a>> for Raw<'a> {
+    fn from(value: Plain<'a>) -> Self {
+        match value {
+            Plain::Text(text) => Raw::Text(Cow::Borrowed(text)),
+            Plain::Integer(digits) => Raw::Integer(digits),
+            Plain::Null => Raw::Null,
+            Plain::Other => Raw::Other,
+        }
+    }
+}
+
+/// All known members.
 pub(super) fn members(text: &str) -> Option<Members<'_>> {
-    let mut at = Cursor { text, at: 0 };
     let mut members = Members::default();
+    read(text, |key, value| members.put(key, value.into()))?;
+    Some(members)
+}
+
+/// The members of two names: the first one's value, else the second one's.
+pub(super) fn either<'a>(text: &'a str, first: &str, second: &str) -> Option<Option<Raw<'a>>> {
+    let (mut by_first, mut by_second) = (None, None);
+    read(text, |key, value| {
+        if key == first {
+            by_first = Some(value);
+        } else if key == second {
+            by_second = Some(value);
+        }
+    })?;
+    Some(by_first.or(by_second).map(Raw::from))
+}
+
+/// Calls `put` for each member in order; `None` when the text is not for this reader.
+#[inline]
+fn read<'a>(text: &'a str, mut put: impl FnMut(&'a str, Plain<'a>)) -> Option<()> {
+    let mut at = Cursor { text, at: 0 };
     at.blank();
     at.expect(b'{')?;
     at.blank();
@@ -16,8 +57,7 @@ pub(super) fn members(text: &str) -> Option<Members<'_>> {
             at.blank();
             at.expect(b':')?;
             at.blank();
-            let value = at.value()?;
-            members.put(key, value);
+            put(key, at.value()?);
             at.blank();
             if at.expect(b',').is_none() {
                 at.expect(b'}')?;
@@ -27,7 +67,7 @@ pub(super) fn members(text: &str) -> Option<Members<'_>> {
         }
     }
     at.blank();
-    (at.at == text.len()).then_some(members)
+    (at.at == text.len()).then_some(())
 }
 
 struct Cursor<'a> {
@@ -64,13 +104,13 @@ impl<'a> Cursor<'a> {
     }
 
     #[inline]
-    fn value(&mut self) -> Option<Raw<'a>> {
+    fn value(&mut self) -> Option<Plain<'a>> {
         match self.peek()? {
-            b'"' => self.string().map(|text| Raw::Text(Cow::Borrowed(text))),
+            b'"' => self.string().map(Plain::Text),
             b'-' | b'0'..=b'9' => self.number(),
-            b't' => self.word("true").map(|()| Raw::Other),
-            b'f' => self.word("false").map(|()| Raw::Other),
-            b'n' => self.word("null").map(|()| Raw::Null),
+            b't' => self.word("true").map(|()| Plain::Other),
+            b'f' => self.word("false").map(|()| Plain::Other),
+            b'n' => self.word("null").map(|()| Plain::Null),
             _ => None,
         }
     }
@@ -79,7 +119,7 @@ impl<'a> Cursor<'a> {
         self.text.get(self.at..)?.starts_with(word).then(|| self.at += word.len())
     }
 
-    fn number(&mut self) -> Option<Raw<'a>> {
+    fn number(&mut self) -> Option<Plain<'a>> {
         let start = self.at;
         let _ = self.expect(b'-');
         if self.expect(b'0').is_none() {
@@ -99,7 +139,7 @@ impl<'a> Cursor<'a> {
             }
             self.digits()?;
         }
-        Some(if whole { Raw::Integer(integer) } else { Raw::Other })
+        Some(if whole { Plain::Integer(integer) } else { Plain::Other })
     }
 
     fn digits(&mut self) -> Option<()> {

@@ -2,19 +2,26 @@
 
 use super::{checksum, Taste, CHUNK, HEAD, MAGIC};
 use crate::{genre, sum, sum::ReproducibleSum, Error, Result};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+
+/// How many different texts of genres are remembered with what they name.
+const MEMO: usize = 4096;
 
 /// Everything pushed so far. Contents are a set, weights are order-free sums, so any order gives the same taste.
 #[derive(Default)]
-pub(crate) struct Builder {
+pub(crate) struct Builder<'a> {
     pub(super) items: Vec<i64>,
-    pub(super) genres: BTreeMap<Box<str>, ReproducibleSum>,
+    pub(super) sums: Vec<ReproducibleSum>,
+    /// Genre keys with the place of their sum.
+    pub(super) genres: BTreeMap<Box<str>, usize>,
+    /// Texts of genres seen, with the places of the sums they add to: a group repeats the same few.
+    memo: HashMap<&'a str, Box<[usize]>>,
     distinct: usize,
 }
 
-impl Builder {
+impl<'a> Builder<'a> {
     /// Adds one row: the weight is `weight * 2^half_lives`, split equally over the genres.
-    pub(crate) fn row(&mut self, content: Option<i64>, genres: &str, weight: f64, half_lives: f64) -> Result<()> {
+    pub(crate) fn row(&mut self, content: Option<i64>, genres: &'a str, weight: f64, half_lives: f64) -> Result<()> {
         if let Some(content) = content {
             self.item(content)?;
         }
@@ -23,12 +30,23 @@ impl Builder {
         }
         let whole = half_lives.floor();
         let scaled = weight * libm::exp2(half_lives - whole);
-        let names = genre::names(genres);
-        let share = scaled / names.len() as f64;
-        for name in &names {
-            self.genre(&genre::key(name))?.add_scaled(share, whole as i64)?;
+        if !self.memo.contains_key(genres) {
+            let places = self.places(genres)?;
+            if self.memo.len() >= MEMO {
+                self.memo.clear();
+            }
+            self.memo.insert(genres, places);
+        }
+        let places = self.memo.get(genres).map_or(&[][..], |places| places);
+        let share = scaled / places.len() as f64;
+        for place in places {
+            self.sums.get_mut(*place).ok_or(Error::Internal)?.add_scaled(share, whole as i64)?;
         }
         Ok(())
+    }
+
+    fn places(&mut self, genres: &str) -> Result<Box<[usize]>> {
+        genre::names(genres).iter().map(|name| self.place(&genre::key(name))).collect()
     }
 
     /// Adds all of another taste.
@@ -54,14 +72,28 @@ impl Builder {
         Ok(())
     }
 
+    /// The sum of a genre, 0 at first.
     pub(super) fn genre(&mut self, key: &str) -> Result<&mut ReproducibleSum> {
-        if !self.genres.contains_key(key) {
-            if self.genres.len() >= usize::from(u16::MAX) {
-                return Err(Error::invalid("genres", "one taste holds at most 65535 genres"));
-            }
-            self.genres.insert(key.into(), ReproducibleSum::default());
+        let place = self.place(key)?;
+        self.sums.get_mut(place).ok_or(Error::Internal)
+    }
+
+    fn place(&mut self, key: &str) -> Result<usize> {
+        if let Some(place) = self.genres.get(key) {
+            return Ok(*place);
         }
-        self.genres.get_mut(key).ok_or(Error::Internal)
+        let place = self.sums.len();
+        if place >= usize::from(u16::MAX) {
+            return Err(Error::invalid("genres", "one taste holds at most 65535 genres"));
+        }
+        self.sums.push(ReproducibleSum::default());
+        self.genres.insert(key.into(), place);
+        Ok(place)
+    }
+
+    /// The genres with their sums, in the order of the keys.
+    pub(super) fn sums(&self) -> impl Iterator<Item = (&str, &ReproducibleSum)> {
+        self.genres.iter().filter_map(|(key, place)| Some((key.as_ref(), self.sums.get(*place)?)))
     }
 
     pub(super) fn distinct_items(&mut self) {
@@ -72,14 +104,16 @@ impl Builder {
     /// Writes the taste.
     pub(crate) fn finish(mut self) -> Result<Vec<u8>> {
         self.distinct_items();
-        let genres: Vec<(Box<str>, (f64, i64))> =
-            self.genres.into_iter().filter(|(key, _)| (1..=genre::MAX_NAME).contains(&key.len())).map(|(k, s)| (k, s.scaled())).collect();
+        let usable = |key: &str| (1..=genre::MAX_NAME).contains(&key.len());
+        let genres: Vec<(&str, (f64, i64))> =
+            self.sums().filter(|(key, _)| usable(key)).map(|(key, sum)| (key, sum.scaled())).collect();
         let exponent = genres.iter().filter(|(_, (m, _))| *m != 0.0).map(|(_, (_, e))| *e).max().unwrap_or(0);
         let weights: Vec<f64> = genres.iter().map(|(_, (m, e))| sum::scale(*m, e.saturating_sub(exponent))).collect();
         let squares = weights.iter().fold(0.0, |sum, w| sum + w.max(0.0) * w.max(0.0));
         let chunks = chunks(&self.items);
         let text: usize = genres.iter().map(|(key, _)| key.len()).sum();
-        let contents = u32::try_from(self.items.len()).map_err(|_| Error::invalid("content", "too many in one taste"))?;
+        let contents =
+            u32::try_from(self.items.len()).map_err(|_| Error::invalid("content", "too many in one taste"))?;
 
         let mut body = Vec::new();
         body.try_reserve_exact(HEAD + genres.len() * 9 + text + chunks.len() * CHUNK + self.items.len() * 2)?;

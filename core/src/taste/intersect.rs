@@ -64,7 +64,8 @@ fn contains(values: &[u8], x: u16) -> bool {
     let (mut low, mut high) = (0, values.len() / 2);
     while low < high {
         let middle = (low + high) / 2;
-        let value = values.get(middle * 2..middle * 2 + 2).and_then(|v| v.try_into().ok()).map_or(0, u16::from_le_bytes);
+        let value =
+            values.get(middle * 2..middle * 2 + 2).and_then(|v| v.try_into().ok()).map_or(0, u16::from_le_bytes);
         match value.cmp(&x) {
             std::cmp::Ordering::Equal => return true,
             std::cmp::Ordering::Less => low = middle + 1,

@@ -61,11 +61,18 @@ pub fn similarity(a: &[u8], b: &[u8]) -> Result<Parts> {
     })
 }
 
+/// How many contents a taste holds.
+pub fn items(taste: &[u8]) -> Result<u32> {
+    Ok(Taste::read(taste)?.contents)
+}
+
 /// The taste as JSON: `{"genres":{"drama":1.5},"items":[550]}`, for people and for explanations.
 pub fn to_json(taste: &[u8]) -> Result<String> {
     let taste = Taste::read(taste)?;
     let genres = taste.genres().map(|(key, weight)| {
-        std::str::from_utf8(key).map(|key| (key, sum::scale(weight, taste.exponent))).map_err(|_| damaged("a key is not UTF-8"))
+        std::str::from_utf8(key)
+            .map(|key| (key, sum::scale(weight, taste.exponent)))
+            .map_err(|_| damaged("a key is not UTF-8"))
     });
     let genres: Vec<_> = genres.collect::<Result<_>>()?;
     let items: Vec<i64> = taste.items().collect();

@@ -8,6 +8,8 @@ const ROW: u8 = 1;
 const TASTE: u8 = 2;
 const SUMS: u8 = 3;
 const ROW_HEAD: usize = 1 + 1 + 8 + 8 + 8 + 4;
+/// The half-lives a weight may be scaled by, either way.
+const FURTHEST: f64 = 1e12;
 const CORRUPT: Error = Error::corrupt("taste_agg", "is not the state of a taste");
 
 /// How many bytes [`write_row`] fills.
@@ -19,29 +21,34 @@ pub fn row_len(genres: Option<&str>) -> Result<usize> {
 
 /// Writes one row into exactly [`row_len`] bytes. Without content only the genres count, without genres or weight only
 /// the content. The weight means `weight * 2^half_lives`.
-pub fn write_row(out: &mut [u8], content: Option<i64>, genres: Option<&str>, weight: Option<f64>, half_lives: f64) -> Result<()> {
+pub fn write_row(
+    out: &mut [u8],
+    content: Option<i64>,
+    genres: Option<&str>,
+    weight: Option<f64>,
+    half_lives: f64,
+) -> Result<()> {
     if weight.is_some_and(|w| !w.is_finite()) {
         return Err(Error::invalid("weight", "is not a finite number"));
     }
-    if !(half_lives.abs() <= 1e12) {
+    if half_lives.is_nan() || half_lives.abs() > FURTHEST {
         return Err(Error::invalid("half_lives", format!("{half_lives} is not between -1e12 and 1e12")));
     }
     let genres = genres.unwrap_or_default();
     if out.len() != ROW_HEAD + genres.len() {
         return Err(Error::Internal);
     }
-    let head = [ROW, u8::from(content.is_some())]
-        .into_iter()
-        .chain(content.unwrap_or_default().to_le_bytes())
-        .chain(weight.unwrap_or_default().to_le_bytes())
-        .chain(half_lives.to_le_bytes())
-        .chain((genres.len() as u32).to_le_bytes());
-    if let Some((front, back)) = out.split_at_mut_checked(ROW_HEAD) {
-        for (to, byte) in front.iter_mut().zip(head) {
-            *to = byte;
-        }
-        back.copy_from_slice(genres.as_bytes());
+    let Some((head, tail)) = out.split_first_chunk_mut::<ROW_HEAD>() else { return Err(Error::Internal) };
+    let [kind, has_content, fields @ ..] = head;
+    (*kind, *has_content) = (ROW, u8::from(content.is_some()));
+    let content = content.unwrap_or_default().to_le_bytes();
+    let weight = weight.unwrap_or_default().to_le_bytes();
+    let half_lives = half_lives.to_le_bytes();
+    let length = (genres.len() as u32).to_le_bytes();
+    for (to, from) in fields.chunks_mut(8).zip([&content[..], &weight, &half_lives, &length]) {
+        to.copy_from_slice(from);
     }
+    tail.copy_from_slice(genres.as_bytes());
     Ok(())
 }
 
@@ -83,14 +90,14 @@ pub fn compact(state: &[u8]) -> Result<Vec<u8>> {
     let mut built = read(state)?;
     built.distinct_items();
     let mut out = Vec::new();
-    let text: usize = built.genres.keys().map(|key| key.len() + 1 + ReproducibleSum::BYTES).sum();
+    let text: usize = built.sums().map(|(key, _)| key.len() + 1 + ReproducibleSum::BYTES).sum();
     out.try_reserve_exact(9 + built.items.len() * 8 + text)?;
     let items = u32::try_from(built.items.len()).map_err(|_| Error::invalid("content", "too many in one taste"))?;
     out.push(SUMS);
     out.extend(items.to_le_bytes());
     out.extend((built.genres.len() as u32).to_le_bytes());
     out.extend(built.items.iter().flat_map(|item| item.to_le_bytes()));
-    for (key, sum) in &built.genres {
+    for (key, sum) in built.sums() {
         out.push(key.len() as u8);
         out.extend(key.bytes());
         out.extend(sum.to_bytes());
@@ -98,7 +105,7 @@ pub fn compact(state: &[u8]) -> Result<Vec<u8>> {
     Ok(out)
 }
 
-fn read(state: &[u8]) -> Result<Builder> {
+fn read(state: &[u8]) -> Result<Builder<'_>> {
     let mut built = Builder::default();
     let mut at = Reader(state);
     while !at.0.is_empty() {
@@ -115,19 +122,19 @@ fn read(state: &[u8]) -> Result<Builder> {
     Ok(built)
 }
 
-fn row(at: &mut Reader<'_>, built: &mut Builder) -> Result<()> {
+fn row<'a>(at: &mut Reader<'a>, built: &mut Builder<'a>) -> Result<()> {
     let [has_content] = at.array()?;
     let content = i64::from_le_bytes(at.array()?);
     let (weight, half_lives) = (f64::from_le_bytes(at.array()?), f64::from_le_bytes(at.array()?));
     let length = at.length()?;
     let genres = at.text(length)?;
-    if has_content > 1 || !weight.is_finite() || !(half_lives.abs() <= 1e12) {
+    if has_content > 1 || !weight.is_finite() || half_lives.is_nan() || half_lives.abs() > FURTHEST {
         return Err(CORRUPT);
     }
     built.row((has_content == 1).then_some(content), genres, weight, half_lives)
 }
 
-fn sums(at: &mut Reader<'_>, built: &mut Builder) -> Result<()> {
+fn sums(at: &mut Reader<'_>, built: &mut Builder<'_>) -> Result<()> {
     let (items, genres) = (at.length()?, at.length()?);
     for item in at.bytes(items.checked_mul(8).ok_or(CORRUPT)?)?.chunks_exact(8) {
         built.item(item.try_into().map_or(0, i64::from_le_bytes))?;
