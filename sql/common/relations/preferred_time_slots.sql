@@ -1,3 +1,48 @@
--- preferred_time_slots: x
--- column: a bigint
-select 1 as a
+-- preferred_time_slots: when each user watches: events of positive weight by slot, smoothed by the slot's hours
+-- key: user_id text
+-- argument: zone text
+-- column: user_id text
+-- column: slot text
+-- column: events bigint
+-- column: share double
+-- column: smoothed_share double
+-- column: events_per_hour double
+-- column: rank bigint
+select
+  user_id,
+  slot,
+  events,
+  coalesce(cast(events as double precision) / nullif(total, 0), 0.0) as share,
+  (events + cast(4 * hours as double precision) / 24) / (total + 4) as smoothed_share,
+  cast(events as double precision) / hours as events_per_hour,
+  row_number() over (partition by user_id order by events desc, position) as rank
+from (
+  select
+    c.user_id,
+    s.slot,
+    s.hours,
+    s.position,
+    c.morning + c.afternoon + c.evening + c.night as total,
+    case s.slot
+      when 'morning' then c.morning
+      when 'afternoon' then c.afternoon
+      when 'evening' then c.evening
+      else c.night
+    end as events
+  from (
+    select
+      user_id,
+      cast(sum(case when slot = 'morning' then 1 else 0 end) as bigint) as morning,
+      cast(sum(case when slot = 'afternoon' then 1 else 0 end) as bigint) as afternoon,
+      cast(sum(case when slot = 'evening' then 1 else 0 end) as bigint) as evening,
+      cast(sum(case when slot = 'night' then 1 else 0 end) as bigint) as night
+    from (
+      select
+        user_id,
+        case when weight > 0 then coalesce(time_of_day, time_slot(occurred_at, coalesce($2, 'UTC'))) end as slot
+      from cotaste_events
+    ) e
+    group by user_id
+  ) c
+  cross join cotaste_slots s
+) counted

@@ -1,0 +1,487 @@
+\echo Use "create extension cotaste" to load this file. \quit
+
+-- Everything CREATE EXTENSION brings: functions of values, aggregates, and cotaste_init(). It brings no table: the space
+-- that cotaste_init() creates in a schema is the user's own. Nothing here depends on search_path or on the schema it is in.
+
+create function cotaste_version() returns text
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'cotaste_version_wrapper';
+comment on function cotaste_version() is
+  'the version of the library';
+
+-- Context: any text, never an error. See parse_context below for all members at once.
+
+create function context_time_of_day(context text) returns text
+  language c immutable strict parallel safe cost 20 as 'MODULE_PATHNAME', 'context_time_of_day_wrapper';
+comment on function context_time_of_day(text) is
+  'morning, afternoon, evening or night; NULL when the context does not say';
+
+create function context_day_of_week(context text) returns text
+  language c immutable strict parallel safe cost 20 as 'MODULE_PATHNAME', 'context_day_of_week_wrapper';
+comment on function context_day_of_week(text) is
+  'monday to sunday; NULL when the context does not say';
+
+create function context_device(context text) returns text
+  language c immutable strict parallel safe cost 20 as 'MODULE_PATHNAME', 'context_device_wrapper';
+comment on function context_device(text) is
+  'the context''s device';
+
+create function context_location(context text) returns text
+  language c immutable strict parallel safe cost 20 as 'MODULE_PATHNAME', 'context_location_wrapper';
+comment on function context_location(text) is
+  'the context''s location';
+
+create function context_experiment(context text) returns text
+  language c immutable strict parallel safe cost 20 as 'MODULE_PATHNAME', 'context_experiment_wrapper';
+comment on function context_experiment(text) is
+  'the name of the context''s experiment';
+
+create function context_variant(context text) returns text
+  language c immutable strict parallel safe cost 20 as 'MODULE_PATHNAME', 'context_variant_wrapper';
+comment on function context_variant(text) is
+  'the variant of the context''s experiment';
+
+create function context_status(context text) returns text
+  language c immutable strict parallel safe cost 20 as 'MODULE_PATHNAME', 'context_status_wrapper';
+comment on function context_status(text) is
+  'empty, ok, partial, not_object or malformed';
+
+create function context_jsonb(context text) returns jsonb
+  language c immutable strict parallel safe cost 50 as 'MODULE_PATHNAME', 'context_jsonb_wrapper';
+comment on function context_jsonb(text) is
+  'the context as jsonb; NULL when jsonb is not certain to hold it';
+
+-- Time. An instant as a number is microseconds since 1970-01-01T00:00Z.
+
+create function time_slot(ts timestamptz, zone text default 'UTC') returns text
+  language c immutable strict parallel safe cost 10 as 'MODULE_PATHNAME', 'time_slot_wrapper';
+comment on function time_slot(timestamptz, text) is
+  'the slot of the wall clock in an IANA zone: morning [05,12), afternoon [12,17), evening [17,21), night [21,05)';
+
+create function day_of_week(ts timestamptz, zone text default 'UTC') returns text
+  language c immutable strict parallel safe cost 10 as 'MODULE_PATHNAME', 'day_of_week_wrapper';
+comment on function day_of_week(timestamptz, text) is
+  'the day of the local date in an IANA zone, monday to sunday';
+
+create function to_epoch_us(ts timestamptz) returns bigint
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'to_epoch_us_wrapper';
+comment on function to_epoch_us(timestamptz) is
+  'microseconds since 1970-01-01T00:00Z, for the years 1 to 9999';
+
+create function from_epoch_us(us bigint) returns timestamptz
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'from_epoch_us_wrapper';
+comment on function from_epoch_us(bigint) is
+  'the instant of a number of microseconds since 1970-01-01T00:00Z';
+
+create function half_lives(us bigint, half_life_hours double precision) returns double precision
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'half_lives_wrapper';
+comment on function half_lives(bigint, double precision) is
+  'how many half-lives a duration in microseconds is';
+
+create function decay(weight double precision, age_us bigint, half_life_hours double precision) returns double precision
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'decay_wrapper';
+comment on function decay(double precision, bigint, double precision) is
+  'weight * 2^(-age / half-life)';
+
+
+-- Similarity of two values, 0 to 1 (dense vectors: -1 to 1)
+
+create function jaccard_similarity(a text, b text) returns double precision
+  language c immutable strict parallel safe cost 50 as 'MODULE_PATHNAME', 'jaccard_similarity_wrapper';
+comment on function jaccard_similarity(text, text) is
+  'shared ids over all ids of two JSON arrays; 0 when both are empty';
+
+create function jaccard_similarity(a bigint[], b bigint[]) returns double precision
+  language c immutable strict parallel safe cost 20 as 'MODULE_PATHNAME', 'jaccard_similarity_bigint_wrapper';
+comment on function jaccard_similarity(bigint[], bigint[]) is
+  'shared ids over all ids of two arrays; 0 when both are empty';
+
+create function jaccard_similarity(a text[], b text[]) returns double precision
+  language c immutable strict parallel safe cost 20 as 'MODULE_PATHNAME', 'jaccard_similarity_text_wrapper';
+comment on function jaccard_similarity(text[], text[]) is
+  'shared ids over all ids of two arrays, compared bytewise; 0 when both are empty';
+
+create function cosine_similarity(a text, b text) returns double precision
+  language c immutable strict parallel safe cost 50 as 'MODULE_PATHNAME', 'cosine_similarity_wrapper';
+comment on function cosine_similarity(text, text) is
+  'cosine of two JSON objects of name and weight, or of two JSON arrays of numbers; 0 when one is zero';
+
+create function cosine_similarity(a double precision[], b double precision[]) returns double precision
+  language c immutable strict parallel safe cost 20 as 'MODULE_PATHNAME', 'cosine_similarity_double_wrapper';
+comment on function cosine_similarity(double precision[], double precision[]) is
+  'cosine of two vectors of one length; 0 when one is zero';
+
+create function weighted_similarity(
+  jaccard double precision, cosine double precision,
+  jaccard_weight double precision default 0.7, cosine_weight double precision default 0.3
+) returns double precision
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'weighted_similarity_wrapper';
+comment on function weighted_similarity(double precision, double precision, double precision, double precision) is
+  'jaccard_weight * jaccard + cosine_weight * cosine, clamped to [0, 1]';
+
+
+-- Genres: a JSON array of names, each trimmed, lower-cased and in NFC before it counts
+
+create function genre_vector(genres text, weight double precision default 1) returns text
+  language c immutable strict parallel safe cost 50 as 'MODULE_PATHNAME', 'genre_vector_wrapper';
+comment on function genre_vector(text, double precision) is
+  'a weight per genre as a JSON object';
+
+create function genre_list(genres text) returns text
+  language c immutable strict parallel safe cost 50 as 'MODULE_PATHNAME', 'genre_list_wrapper';
+comment on function genre_list(text) is
+  'the usable names of a JSON array of genres as a JSON array; [] when there are none';
+
+
+-- Tastes: what taste_agg returns
+
+create function taste_similarity(
+  a bytea, b bytea, jaccard_weight double precision default 0.7, cosine_weight double precision default 0.3
+) returns double precision
+  language c immutable strict parallel safe cost 20 as 'MODULE_PATHNAME', 'taste_similarity_wrapper';
+comment on function taste_similarity(bytea, bytea, double precision, double precision) is
+  'jaccard_weight * Jaccard of the contents + cosine_weight * cosine of the genres, 0 to 1';
+
+create function taste_jaccard(a bytea, b bytea) returns double precision
+  language c immutable strict parallel safe cost 20 as 'MODULE_PATHNAME', 'taste_jaccard_wrapper';
+comment on function taste_jaccard(bytea, bytea) is
+  'shared contents over all contents of two tastes';
+
+create function taste_genre_cosine(a bytea, b bytea) returns double precision
+  language c immutable strict parallel safe cost 20 as 'MODULE_PATHNAME', 'taste_genre_cosine_wrapper';
+comment on function taste_genre_cosine(bytea, bytea) is
+  'cosine of the genre weights of two tastes';
+
+create function taste_shared_items(a bytea, b bytea) returns bigint
+  language c immutable strict parallel safe cost 20 as 'MODULE_PATHNAME', 'taste_shared_items_wrapper';
+comment on function taste_shared_items(bytea, bytea) is
+  'how many contents are in both tastes';
+
+create function taste_items(taste bytea) returns bigint
+  language c immutable strict parallel safe cost 5 as 'MODULE_PATHNAME', 'taste_items_wrapper';
+comment on function taste_items(bytea) is
+  'how many contents are in a taste';
+
+create function taste_json(taste bytea) returns text
+  language c immutable strict parallel safe cost 100 as 'MODULE_PATHNAME', 'taste_json_wrapper';
+comment on function taste_json(bytea) is
+  'a taste as JSON, for people';
+
+
+-- Statistics
+
+create function wilson_lower(
+  successes double precision, trials double precision, z double precision default 1.959963984540054
+) returns double precision
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'wilson_lower_wrapper';
+comment on function wilson_lower(double precision, double precision, double precision) is
+  'lower end of the Wilson interval of a proportion; NULL at 0 trials';
+
+create function wilson_upper(
+  successes double precision, trials double precision, z double precision default 1.959963984540054
+) returns double precision
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'wilson_upper_wrapper';
+comment on function wilson_upper(double precision, double precision, double precision) is
+  'upper end of the Wilson interval of a proportion; NULL at 0 trials';
+
+
+-- What an event may hold: true, or INVALID_ARGUMENT with what is wrong. The constraints of user_behaviors call them.
+
+create function check_user_id(user_id text) returns boolean
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'check_user_id_wrapper';
+comment on function check_user_id(text) is
+  'true when it can be a user id: 1 to 1000 bytes';
+
+create function check_content_id(content_id bigint) returns boolean
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'check_content_id_wrapper';
+comment on function check_content_id(bigint) is
+  'true when it can be a content id';
+
+create function check_action(action text) returns boolean
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'check_action_wrapper';
+comment on function check_action(text) is
+  'true when it can be an action: 1 to 64 characters';
+
+create function check_rating(rating double precision) returns boolean
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'check_rating_wrapper';
+comment on function check_rating(double precision) is
+  'true when it is a rating: 0 to 10';
+
+create function check_progress(progress double precision) returns boolean
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'check_progress_wrapper';
+comment on function check_progress(double precision) is
+  'true when it is a progress: 0 to 1';
+
+create function check_occurred_at(occurred_at timestamptz) returns boolean
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'check_occurred_at_wrapper';
+comment on function check_occurred_at(timestamptz) is
+  'true when it can be the time of an event: in the years 1 to 9999';
+
+create function parse_context(context text)
+  returns table (time_of_day text, day_of_week text, device text, location text, experiment text, variant text, context_status text)
+  language sql immutable parallel safe rows 1
+begin atomic
+  select
+    context_time_of_day($1), context_day_of_week($1), context_device($1), context_location($1),
+    context_experiment($1), context_variant($1), coalesce(context_status($1), 'empty');
+end;
+comment on function parse_context(text) is
+  'all members of a context in one row; NULL is an empty context';
+
+-- Aggregates. A state is a bytea of any two halves of a group, so they run in parallel and their result does not depend
+-- on the order of the rows.
+
+create function taste_agg_step(state bytea, content bigint, genres text, weight double precision) returns bytea
+  language c immutable parallel safe as 'MODULE_PATHNAME', 'taste_agg_step_wrapper';
+comment on function taste_agg_step(bytea, bigint, text, double precision) is
+  'part of taste_agg: adds a row';
+
+create function taste_agg_step(
+  state bytea, content bigint, genres text, weight double precision, half_lives double precision
+) returns bytea
+  language c immutable parallel safe as 'MODULE_PATHNAME', 'taste_agg_decayed_step_wrapper';
+comment on function taste_agg_step(bytea, bigint, text, double precision, double precision) is
+  'part of taste_agg: adds a row';
+
+create function taste_rollup_step(state bytea, taste bytea) returns bytea
+  language c immutable parallel safe as 'MODULE_PATHNAME', 'taste_rollup_step_wrapper';
+comment on function taste_rollup_step(bytea, bytea) is
+  'part of taste_rollup: adds a taste';
+
+create function taste_combine(state bytea, other bytea) returns bytea
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'taste_combine_wrapper';
+comment on function taste_combine(bytea, bytea) is
+  'part of taste_agg and taste_rollup: joins two states';
+
+create function taste_final(state bytea) returns bytea
+  language c immutable strict parallel safe cost 100 as 'MODULE_PATHNAME', 'taste_final_wrapper';
+comment on function taste_final(bytea) is
+  'part of taste_agg and taste_rollup: the taste';
+
+create aggregate taste_agg(content bigint, genres text, weight double precision) (
+  sfunc = taste_agg_step, stype = bytea, sspace = 2048, combinefunc = taste_combine, finalfunc = taste_final, parallel = safe
+);
+comment on aggregate taste_agg(bigint, text, double precision) is
+  'a taste: the distinct contents of the rows, and the weight of each genre, each row''s weight split over its genres';
+
+create aggregate taste_agg(content bigint, genres text, weight double precision, half_lives double precision) (
+  sfunc = taste_agg_step, stype = bytea, sspace = 2048, combinefunc = taste_combine, finalfunc = taste_final, parallel = safe
+);
+comment on aggregate taste_agg(bigint, text, double precision, double precision) is
+  'a taste whose weights mean weight * 2^half_lives';
+
+create aggregate taste_rollup(taste bytea) (
+  sfunc = taste_rollup_step, stype = bytea, sspace = 2048, combinefunc = taste_combine, finalfunc = taste_final, parallel = safe
+);
+comment on aggregate taste_rollup(bytea) is
+  'the taste of several tastes together';
+
+create function reproducible_sum_step(state bytea, value double precision) returns bytea
+  language c immutable parallel safe as 'MODULE_PATHNAME', 'reproducible_sum_step_wrapper';
+comment on function reproducible_sum_step(bytea, double precision) is
+  'part of reproducible_sum: adds a number';
+
+create function reproducible_sum_combine(state bytea, other bytea) returns bytea
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'reproducible_sum_combine_wrapper';
+comment on function reproducible_sum_combine(bytea, bytea) is
+  'part of reproducible_sum: joins two states';
+
+create function reproducible_sum_final(state bytea) returns double precision
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'reproducible_sum_final_wrapper';
+comment on function reproducible_sum_final(bytea) is
+  'part of reproducible_sum: the sum';
+
+create aggregate reproducible_sum(value double precision) (
+  sfunc = reproducible_sum_step, stype = bytea, sspace = 64,
+  combinefunc = reproducible_sum_combine, finalfunc = reproducible_sum_final, parallel = safe
+);
+comment on aggregate reproducible_sum(double precision) is
+  'a sum that has the same bits for every order of the rows';
+
+create function latest_value_step(state bytea, value double precision, at bigint, id bigint) returns bytea
+  language c immutable parallel safe as 'MODULE_PATHNAME', 'latest_value_step_wrapper';
+comment on function latest_value_step(bytea, double precision, bigint, bigint) is
+  'part of latest_value: adds a row';
+
+create function latest_value_combine(state bytea, other bytea) returns bytea
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'latest_value_combine_wrapper';
+comment on function latest_value_combine(bytea, bytea) is
+  'part of latest_value: joins two states';
+
+create function latest_value_final(state bytea) returns double precision
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'latest_value_final_wrapper';
+comment on function latest_value_final(bytea) is
+  'part of latest_value: the value';
+
+create aggregate latest_value(value double precision, at bigint, id bigint) (
+  sfunc = latest_value_step, stype = bytea, sspace = 32,
+  combinefunc = latest_value_combine, finalfunc = latest_value_final, parallel = safe
+);
+comment on aggregate latest_value(double precision, bigint, bigint) is
+  'the value of the last row by time, then id; rows with a NULL are left out';
+
+create function ordered_json_array_step(state bytea, value text, "position" bigint) returns bytea
+  language c immutable parallel safe as 'MODULE_PATHNAME', 'ordered_json_array_step_wrapper';
+comment on function ordered_json_array_step(bytea, text, bigint) is
+  'part of ordered_json_array: adds a value';
+
+create function ordered_json_array_combine(state bytea, other bytea) returns bytea
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'ordered_json_array_combine_wrapper';
+comment on function ordered_json_array_combine(bytea, bytea) is
+  'part of ordered_json_array: joins two states';
+
+create function ordered_json_array_final(state bytea) returns text
+  language c immutable parallel safe cost 10 as 'MODULE_PATHNAME', 'ordered_json_array_final_wrapper';
+comment on function ordered_json_array_final(bytea) is
+  'part of ordered_json_array: the array';
+
+create aggregate ordered_json_array(value text, "position" bigint) (
+  sfunc = ordered_json_array_step, stype = bytea, sspace = 256,
+  combinefunc = ordered_json_array_combine, finalfunc = ordered_json_array_final, parallel = safe
+);
+comment on aggregate ordered_json_array(text, bigint) is
+  'the values as a JSON array by position, ties by the values'' bytes; [] without rows';
+
+-- The space
+
+create function cotaste_space_sql() returns setof text
+  language c immutable strict parallel safe rows 20 as 'MODULE_PATHNAME', 'cotaste_space_sql_wrapper';
+comment on function cotaste_space_sql() is
+  'what cotaste_init() executes, in order, for those who want to read it first';
+
+create function cotaste_init(space_schema name default current_schema()) returns text
+  language plpgsql
+  set search_path = pg_catalog, pg_temp
+  set client_min_messages = warning
+as $$
+declare
+  library text;
+  extension_schema name;
+  space oid;
+  found_version text;
+  found_fingerprint text;
+  wanted_fingerprint text;
+  is_whole boolean;
+  part text;
+  state text;
+  problem text;
+  problem_detail text;
+  problem_hint text;
+begin
+  if getdatabaseencoding() <> 'UTF8' then
+    raise exception using errcode = '0A000',
+      message = format('INIT_ERROR: the database has the encoding %s', getdatabaseencoding()),
+      hint = 'Create a database with encoding UTF8; texts of users and of their clients are Unicode.';
+  end if;
+  select n.oid into space from pg_namespace n
+  where n.nspname = space_schema and n.nspname not like 'pg\_%' and n.nspname <> 'information_schema';
+  if not found then
+    raise exception using errcode = '0A000',
+      message = format('INIT_ERROR: no space can be created in schema %s', coalesce(quote_ident(space_schema), 'NULL')),
+      hint = 'Put an existing schema first into search_path, or name one: select cotaste_init(''public'').';
+  end if;
+
+  -- One at a time in a schema; the second waits and finds everything there.
+  perform pg_advisory_xact_lock(hashtext('cotaste_init'), hashtext(space_schema));
+  -- Local to this function, because it sets search_path itself. Functions created with "set search_path from current"
+  -- keep this one; pg_catalog, not named, comes first.
+  select n.nspname into strict extension_schema
+  from pg_extension e join pg_namespace n on n.oid = e.extnamespace where e.extname = 'cotaste';
+  perform set_config('search_path', concat_ws(', ', quote_ident(space_schema),
+    case when extension_schema <> space_schema then quote_ident(extension_schema) end, 'pg_temp'), true);
+
+  library := cotaste_version();
+  select md5(concat(current_setting('search_path'), string_agg(t, e'\n'))) into wanted_fingerprint from cotaste_space_sql() t;
+  if to_regclass(quote_ident(space_schema) || '.cotaste_meta') is not null then
+    execute format('select max(value) filter (where key = %L), max(value) filter (where key = %L) from %I.cotaste_meta',
+      'schema_version', 'fingerprint', space_schema) into found_version, found_fingerprint;
+  end if;
+  if string_to_array(found_version, '.')::int[] > string_to_array(library, '.')::int[] then
+    raise exception using errcode = '0A000',
+      message = format('INIT_ERROR: the space is of version %s, the library is %s', found_version, library),
+      hint = 'Install the newer library, then run alter extension cotaste update.';
+  end if;
+
+  -- When all is as it should be, nothing is written and no lock is taken: an application may call this at every start.
+  if found_version = library and found_fingerprint = wanted_fingerprint then
+    select coalesce(bool_and(case o.kind
+      when 'function' then o.number <= (
+        select count(*) from pg_proc where pronamespace = space and proname = o.name)
+      when 'trigger' then exists (
+        select from pg_trigger where tgrelid = 'user_behaviors'::regclass and tgname = o.name)
+      else to_regclass(quote_ident(space_schema) || '.' || o.name) is not null
+    end), false) into is_whole
+    from (
+      select m[1] as kind, m[2] as name, count(*) as number
+      from cotaste_space_sql() t,
+        regexp_matches(t, 'create (?:or replace )?(table|view|index|function|trigger)(?: if not exists)? (\w+)', 'g') m
+      group by m[1], m[2]
+    ) o;
+    if is_whole then
+      return format('cotaste %s: space is up to date', library);
+    end if;
+  end if;
+
+  for part in select t from cotaste_space_sql() t loop
+    execute part;
+  end loop;
+  execute format(
+    'insert into %I.cotaste_meta (key, value) values (%L, %L), (%L, %L) on conflict (key) do update set value = excluded.value',
+    space_schema, 'schema_version', library, 'fingerprint', wanted_fingerprint);
+  return format('cotaste %s: space %s', library, case when found_version is null then 'created' else 'updated' end);
+exception
+  when serialization_failure or deadlock_detected then
+    raise;
+  when others then
+    get stacked diagnostics state = returned_sqlstate, problem = message_text,
+      problem_detail = pg_exception_detail, problem_hint = pg_exception_hint;
+    if problem like 'INIT\_ERROR: %' then
+      raise;
+    end if;
+    raise exception using errcode = '0A000', message = 'INIT_ERROR: ' || problem,
+      detail = concat_ws(e'\n', nullif(problem_detail, ''), 'SQLSTATE ' || state),
+      hint = coalesce(nullif(problem_hint, ''), 'Fix the cause, then run select cotaste_init() again: it is idempotent.');
+end
+$$;
+comment on function cotaste_init(name) is
+  'creates or upgrades a space in a schema, by default the current one: tables, views and functions owned by the caller';
+
+-- Stand-ins: before a schema has a space, its functions answer NOT_INITIALIZED with what to do. Their text parameters are
+-- of a domain, which loses to the text of a space's own function in every call, wherever the two are in search_path. What
+-- takes no text has no stand-in, because for numbers no declaration is certain to lose.
+
+create function cotaste_not_initialized() returns boolean
+  language c parallel safe as 'MODULE_PATHNAME', 'cotaste_not_initialized_wrapper';
+comment on function cotaste_not_initialized() is
+  'raises NOT_INITIALIZED';
+
+create domain cotaste_unset as text;
+comment on domain cotaste_unset is
+  'the text of functions that stand in for a space''s until cotaste_init() has run';
+
+create function user_similarity(a cotaste_unset, b cotaste_unset) returns double precision
+  language c stable parallel safe as 'MODULE_PATHNAME', 'cotaste_not_initialized_wrapper';
+comment on function user_similarity(cotaste_unset, cotaste_unset) is
+  'stands in until cotaste_init() has run';
+
+create function record_behavior(
+  user_id cotaste_unset, content_id bigint, action cotaste_unset, rating double precision default null,
+  context cotaste_unset default null, occurred_at timestamptz default null, event_id cotaste_unset default null
+) returns bigint
+  language c stable parallel safe as 'MODULE_PATHNAME', 'cotaste_not_initialized_wrapper';
+comment on function record_behavior(cotaste_unset, bigint, cotaste_unset, double precision, cotaste_unset, timestamptz, cotaste_unset) is
+  'stands in until cotaste_init() has run';
+
+create function cotaste_stand_in_sql() returns setof text
+  language c immutable strict parallel safe rows 10 as 'MODULE_PATHNAME', 'cotaste_stand_in_sql_wrapper';
+comment on function cotaste_stand_in_sql() is
+  'the stand-ins for the functions that return rows, from the same list as these functions themselves';
+
+do $$
+declare
+  stand_in text;
+begin
+  for stand_in in select cotaste_stand_in_sql() loop
+    execute stand_in;
+  end loop;
+end
+$$;

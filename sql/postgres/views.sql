@@ -1,0 +1,32 @@
+-- What the common views stand on: the same columns as in SQLite, in Postgres' words.
+
+-- The time of the statement, one row.
+create view cotaste_clock as
+select statement_timestamp() as now, to_epoch_us(statement_timestamp()) as now_us;
+
+-- The engine this space is in, one row.
+create view cotaste_engine as
+select
+  'postgres' as db_type,
+  current_setting('server_version') as engine_version,
+  cast(null as text) as journal_mode,
+  pg_is_in_recovery() as in_recovery;
+
+-- The log with each event's time as a number and its weight as a sign of taste.
+create view cotaste_events as
+select
+  b.user_id, b.id, b.content_id, b.action, b.rating, b.progress, b.context, b.occurred_at,
+  to_epoch_us(b.occurred_at) as occurred_us, b.event_id,
+  b.time_of_day, b.day_of_week, b.device, b.location, b.experiment, b.variant, b.context_status,
+  coalesce(cast(s.value as double precision), 0)
+    * case when b.action = 'rate' then coalesce((b.rating - 5) / 2.5, 0) else 1 end as weight
+from user_behaviors b
+left join cotaste_settings s on s.key = 'action_weight.' || b.action;
+
+-- The usable genres of each content in their order, from 1, and the share of each.
+create view content_genres as
+select
+  c.content_id, g.genre collate "C" as genre, g."position",
+  1 / cast(json_array_length(cast(genre_list(c.genres) as json)) as double precision) as share
+from contents c
+cross join lateral json_array_elements_text(cast(genre_list(c.genres) as json)) with ordinality g(genre, "position");
