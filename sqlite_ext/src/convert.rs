@@ -4,8 +4,9 @@
 use crate::failure::{Failure, Result};
 use cotaste_core::{time, Error};
 use rusqlite::ffi::{self, sqlite3_context, sqlite3_value};
+use rusqlite::types::ValueRef;
 use std::borrow::Cow;
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{c_char, c_int};
 
 /// The arguments of one call.
 #[derive(Clone, Copy)]
@@ -58,6 +59,15 @@ impl<'a> Args<'a> {
                 ffi::sqlite3_value_text(value).cast::<u8>()
             };
             slice(text, ffi::sqlite3_value_bytes(value))
+        }
+    }
+
+    /// A value to store as it came: a text or blob byte for byte, a number as its text.
+    pub fn raw(self, i: usize) -> Result<ValueRef<'a>> {
+        match self.kind(i) {
+            ffi::SQLITE_NULL => Ok(ValueRef::Null),
+            ffi::SQLITE_BLOB => self.bytes(i).map(ValueRef::Blob),
+            _ => self.bytes(i).map(ValueRef::Text),
         }
     }
 
@@ -155,7 +165,6 @@ pub enum Answer<'a> {
     /// A text that lives as long as the library.
     Static(&'static str),
     Text(Cow<'a, str>),
-    Blob(Vec<u8>),
 }
 
 impl From<Option<&'static str>> for Answer<'_> {
@@ -194,11 +203,6 @@ impl Answer<'_> {
                 Self::Real(real) => ffi::sqlite3_result_double(context, *real),
                 Self::Static(text) => give_text(context, text, ffi::SQLITE_STATIC()),
                 Self::Text(text) => give_text(context, text, ffi::SQLITE_TRANSIENT()),
-                Self::Blob(bytes) if bytes.is_empty() => ffi::sqlite3_result_zeroblob(context, 0),
-                Self::Blob(bytes) => {
-                    let start = bytes.as_ptr().cast::<c_void>();
-                    ffi::sqlite3_result_blob64(context, start, bytes.len() as u64, ffi::SQLITE_TRANSIENT());
-                }
             }
         }
     }

@@ -31,7 +31,8 @@ impl Failure {
     /// `db` is an open connection, used by this thread.
     pub unsafe fn last(db: *mut ffi::sqlite3, code: c_int) -> Self {
         // SAFETY: sqlite3_errmsg gives a valid string, copied before the next call on the connection.
-        let text = unsafe { CStr::from_ptr(ffi::sqlite3_errmsg(db)) };
+        let (text, extended) = unsafe { (CStr::from_ptr(ffi::sqlite3_errmsg(db)), ffi::sqlite3_extended_errcode(db)) };
+        let code = if extended & 0xff == code & 0xff { extended } else { code };
         Self::of_host(code, text.to_string_lossy())
     }
 

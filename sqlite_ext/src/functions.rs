@@ -1,13 +1,12 @@
 //! The value functions: one line each, read top to bottom. The work is in `cotaste_core`.
 
-use crate::convert::Answer::{self, Integer, Real, Static, Text};
+use crate::convert::Answer::{self, Integer, Real, Static};
 use crate::convert::Args;
 use crate::failure::Result;
 use crate::scalar::{pure, Db, Pure};
-use cotaste_core::context::{self, Context};
+use cotaste_core::context::{self, Field};
 use cotaste_core::similarity::{self, DEFAULT_WEIGHTS};
 use cotaste_core::{behavior, genre, stats, taste, time, VERSION};
-use std::borrow::Cow;
 use std::ffi::c_int;
 
 /// Name, number of arguments, body.
@@ -15,13 +14,13 @@ use std::ffi::c_int;
 const FUNCTIONS: &[(&str, c_int, Pure)] = &[
     ("cotaste_version",       0, |_| Ok(Static(VERSION))),
 
-    ("context_time_of_day",   1, |a| Ok(context(a)?.time_of_day.into())),
-    ("context_day_of_week",   1, |a| Ok(context(a)?.day_of_week.into())),
-    ("context_device",        1, |a| Ok(context(a)?.device.into())),
-    ("context_location",      1, |a| Ok(context(a)?.location.into())),
-    ("context_experiment",    1, |a| Ok(context(a)?.experiment.into())),
-    ("context_variant",       1, |a| Ok(context(a)?.variant.into())),
-    ("context_status",        1, |a| Ok(Static(context(a)?.status.as_str()))),
+    ("context_time_of_day",   1, |a| label(a, Field::TimeOfDay)),
+    ("context_day_of_week",   1, |a| label(a, Field::DayOfWeek)),
+    ("context_device",        1, |a| label(a, Field::Device)),
+    ("context_location",      1, |a| label(a, Field::Location)),
+    ("context_experiment",    1, |a| label(a, Field::Experiment)),
+    ("context_variant",       1, |a| label(a, Field::Variant)),
+    ("context_status",        1, |a| Ok(Static(context::parse_bytes(a.bytes(0)?).status.as_str()))),
 
     ("time_slot",             1, |a| Ok(Static(time::time_slot(a.timestamp(0, "ts")?, "UTC")?))),
     ("time_slot",             2, |a| Ok(Static(time::time_slot(a.timestamp(0, "ts")?, a.text(1, "zone")?)?))),
@@ -44,7 +43,8 @@ const FUNCTIONS: &[(&str, c_int, Pure)] = &[
     ("taste_similarity",      4, |a| { let p = parts(a)?; weighted(p.jaccard, p.genre_cosine, weights(a)?) }),
     ("taste_jaccard",         2, |a| Ok(Real(parts(a)?.jaccard))),
     ("taste_genre_cosine",    2, |a| Ok(Real(parts(a)?.genre_cosine))),
-    ("taste_shared_items",    2, |a| Ok(Integer(parts(a)?.shared_items as i64))),
+    ("taste_shared_items",    2, |a| Ok(Integer(parts(a)?.shared_items.into()))),
+    ("taste_items",           1, |a| Ok(Integer(taste::items(a.blob(0, "taste")?)?.into()))),
     ("taste_json",            1, |a| Ok(taste::to_json(a.blob(0, "taste")?)?.into())),
 
     ("wilson_lower",          2, |a| Ok(stats::wilson_lower(a.real(0, "successes")?, a.real(1, "trials")?, stats::Z95)?.into())),
@@ -64,12 +64,12 @@ pub fn register(db: Db) -> Result<()> {
     FUNCTIONS.iter().try_for_each(|&(name, arguments, body)| pure(db, name, arguments, body))
 }
 
-/// Reading a stored context never fails, whatever was stored: a blob is read as text.
-fn context(args: Args<'_>) -> Result<Context<'_>> {
-    Ok(context::parse_bytes(args.bytes(0)?))
+fn label(args: Args<'_>, field: Field) -> Result<Answer<'_>> {
+    Ok(context::field(lenient(args.bytes(0)?), field).into())
 }
 
-/// As above for stored genres: bytes that are no text are no JSON either.
+/// Reading what is stored never fails, whatever was stored: a blob is read as text, and bytes that are no text are no
+/// JSON either.
 fn lenient(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap_or("")
 }

@@ -5,6 +5,7 @@ use crate::failure::{Failure, Result};
 use cotaste_core::Error;
 use rusqlite::ffi;
 use std::cell::Cell;
+use std::io::Write;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
 /// Runs `f`; a panic inside is an [`Error::Internal`].
@@ -19,7 +20,15 @@ pub fn catch<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
     }
 }
 
-/// The same for a callback that cannot report: a panic gives `otherwise`.
+/// A panic also leaves one line on stderr, for the report. Rust's own hook would print a backtrace when the host's
+/// environment asks for one. The hook is this library's: another one in the process has its own.
+pub fn set_hook() {
+    std::panic::set_hook(Box::new(|panic| {
+        let _ = writeln!(std::io::stderr(), "cotaste: {panic}");
+    }));
+}
+
+/// [`catch`] for a callback that cannot report: a panic gives `otherwise`.
 pub fn catch_or<T>(otherwise: T, f: impl FnOnce() -> T) -> T {
     catch(|| Ok(f())).unwrap_or(otherwise)
 }
@@ -42,7 +51,10 @@ pub fn nested<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
     }
     let depth = DEPTH.get();
     if depth >= DEEPEST {
-        return Err(Failure::of_host(ffi::SQLITE_ERROR, "INVALID_ARGUMENT: views of this file call each other in a circle"));
+        return Err(Failure::of_host(
+            ffi::SQLITE_ERROR,
+            "INVALID_ARGUMENT: views of this file call each other in a circle",
+        ));
     }
     DEPTH.set(depth + 1);
     let _leave = Leave(depth);

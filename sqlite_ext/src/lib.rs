@@ -2,8 +2,9 @@
 //!
 //! Three kinds of file: [`convert`], [`guard`] and [`statement`] are the passage between the two worlds; [`functions`],
 //! [`aggregates`] and [`relation`] register what SQL sees; [`space`] and [`install`] are all that runs SQL of its own.
-//! The crate is a loadable extension and only that: it links no SQLite, it speaks to the host's through the API pointer
-//! the host passes to [`entry`].
+//! The crate is a loadable extension and only that: it has no use for a SQLite of its own and speaks to the host's through
+//! the API pointer passed to [`entry`]. Without the feature `loadable` it is empty.
+#![cfg(feature = "loadable")]
 
 mod aggregates;
 mod convert;
@@ -11,6 +12,7 @@ mod entry;
 mod failure;
 mod functions;
 mod guard;
+mod host;
 mod install;
 mod parse_context;
 #[cfg(feature = "planted")]

@@ -55,8 +55,9 @@ where
         body(context.cast(), values);
         Ok(()) // errors were given by us: sqlite-loadable would lose their code
     };
-    define_scalar_function(db, name, arguments, callback, flags)
-        .map_err(|_| Failure::of_host(ffi::SQLITE_ERROR, format!("INIT_ERROR: the function {name} could not be registered")))
+    define_scalar_function(db, name, arguments, callback, flags).map_err(|_| {
+        Failure::of_host(ffi::SQLITE_ERROR, format!("INIT_ERROR: the function {name} could not be registered"))
+    })
 }
 
 fn run<'a>(context: *mut ffi::sqlite3_context, body: impl FnOnce() -> Result<Answer<'a>>) {

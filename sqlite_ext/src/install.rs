@@ -1,0 +1,129 @@
+//! `cotaste_init()`: makes the space, or brings it up to this version. All in one savepoint, and writing nothing when
+//! there is nothing to do, so that it also runs on a read-only file.
+
+mod script;
+
+use crate::failure::{Failure, Result};
+use crate::guard;
+use cotaste_core::catalogue::{relations, SETTINGS, VIEWS};
+use cotaste_core::{Error, VERSION};
+use rusqlite::{ffi, Connection, OptionalExtension};
+use script::Object;
+use std::collections::HashMap;
+
+const TABLES: &str = include_str!("../../sql/sqlite/tables.sql");
+const ENGINE_VIEWS: &str = include_str!("../../sql/sqlite/views.sql");
+
+/// Says what it did.
+///
+/// # Safety
+/// `db` is an open connection, used by this thread.
+pub unsafe fn run(db: *mut ffi::sqlite3) -> Result<String> {
+    // SAFETY: the caller's promise. The connection is borrowed: dropping it does not close it.
+    let db = unsafe { Connection::from_handle(db)? };
+    let wanted = objects()?;
+    let present = present(&db)?;
+    let is_new = !present.contains_key("cotaste_meta");
+    let version = if is_new { None } else { version(&db)? };
+    let missing: Vec<&Object> = wanted.iter().filter(|object| is_new || !object.is_in(&present)).collect();
+    if missing.is_empty() && version.as_deref() == Some(VERSION) {
+        return Ok(format!("cotaste {VERSION}: space is up to date"));
+    }
+    if version.as_deref().is_some_and(|version| numbers(version) > numbers(VERSION)) {
+        let problem = format!("the space is of version {}, this is cotaste {VERSION}", version.unwrap_or_default());
+        return Err(Error::init(problem).into());
+    }
+    in_savepoint(&db, || {
+        for object in missing {
+            create(&db, object, &present, is_new)?;
+        }
+        db.execute_batch(SETTINGS)?;
+        db.execute(
+            "insert into cotaste_meta (key, value) values ('schema_version', ?1) \
+             on conflict (key) do update set value = excluded.value",
+            [VERSION],
+        )?;
+        check(&db)
+    })?;
+    let done = if is_new { "created" } else { "updated" };
+    Ok(format!("cotaste {VERSION}: space {done}"))
+}
+
+/// Everything a space consists of, in the order of creation.
+fn objects() -> Result<Vec<Object>> {
+    let mut objects = Vec::new();
+    for text in [TABLES, ENGINE_VIEWS, VIEWS] {
+        objects.extend(script::objects(text)?);
+    }
+    for relation in relations().iter().filter(|relation| relation.is_view) {
+        objects.extend(script::objects(&format!("create virtual table {0} using {0};", relation.name))?);
+    }
+    Ok(objects)
+}
+
+/// `name -> (type, sql)` of what the file holds.
+type Present = HashMap<String, (String, String)>;
+
+fn present(db: &Connection) -> Result<Present> {
+    let mut statement =
+        db.prepare("select lower(coalesce(name, '')), coalesce(type, ''), coalesce(sql, '') from main.sqlite_master")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+fn version(db: &Connection) -> Result<Option<String>> {
+    Ok(db
+        .query_row("select value from main.cotaste_meta where key = 'schema_version'", [], |row| row.get(0))
+        .optional()?)
+}
+
+/// `0.10.2` as numbers, which compare as versions do.
+fn numbers(version: &str) -> Vec<u64> {
+    version.split('.').map(|number| number.parse().unwrap_or(0)).collect()
+}
+
+/// An object of ours that differs is an older version's and is made anew, except tables, which hold the user's rows. In
+/// a new space a name that is taken is the user's own, and stays.
+fn create(db: &Connection, object: &Object, present: &Present, is_new: bool) -> Result<()> {
+    if let Some((kind, sql)) = present.get(&object.name) {
+        if is_new || !object.replaces(kind, sql) {
+            let problem = format!("the file already has a {kind} called {}, a name cotaste needs", object.name);
+            return Err(Error::init(problem).into());
+        }
+        db.execute_batch(&format!("drop {kind} main.\"{}\"", object.name))?;
+    }
+    Ok(db.execute_batch(&object.sql)?)
+}
+
+/// SQLite does not look into a view until it is read: read each once, here, where it can be undone.
+fn check(db: &Connection) -> Result<()> {
+    let names = db
+        .prepare("select name from main.sqlite_master where type = 'view' and name like 'cotaste\\_%' escape '\\'")?
+        .query_map([], |row| row.get::<_, String>(0))?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    for name in names {
+        db.prepare(&format!("select * from main.\"{name}\""))?;
+    }
+    for relation in relations() {
+        db.prepare(relation.body)?;
+    }
+    Ok(())
+}
+
+/// Runs `f` wholly or not at all.
+fn in_savepoint(db: &Connection, f: impl FnOnce() -> Result<()>) -> Result<()> {
+    db.execute_batch("savepoint cotaste_init")?;
+    let released = guard::catch(f).and_then(|()| Ok(db.execute_batch("release cotaste_init")?));
+    released.map_err(|failure| {
+        // On a full disk or an I/O error SQLite may have ended the whole transaction, savepoint included: rolling back to
+        // it would fail and hide the cause.
+        let undone = match db.is_autocommit() {
+            true => Ok(()),
+            false => db.execute_batch("rollback to cotaste_init; release cotaste_init"),
+        };
+        match undone {
+            Ok(()) => failure,
+            Err(again) => Failure { message: format!("{} (and undoing it: {again})", failure.message), ..failure },
+        }
+    })
+}

@@ -1,0 +1,168 @@
+//! The functions that run SQL of their own on the host's connection: everything else computes on values alone.
+
+use crate::convert::{Answer, Args};
+use crate::failure::Result;
+use crate::guard;
+use crate::install;
+use crate::scalar::{reader, Db, READS, WRITES};
+use crate::statement::Statement;
+use cotaste_core::catalogue::relations;
+use cotaste_core::{behavior, context, time, Error};
+use rusqlite::ffi::{self, sqlite3_context};
+use rusqlite::types::ValueRef;
+use std::ffi::{c_int, c_void};
+
+const RECORD: &str = include_str!("../../sql/sqlite/record.sql");
+
+pub fn register(db: Db, writers: bool) -> Result<()> {
+    reader(db, "user_similarity", 2, READS, user_similarity)?;
+    reader(db, "cotaste_journal_mode", 0, READS, journal_mode)?;
+    if writers {
+        reader(db, "cotaste_init", 0, WRITES, init)?;
+        (3..=7).try_for_each(|arguments| reader(db, "record_behavior", arguments, WRITES, record_behavior))?;
+    }
+    Ok(())
+}
+
+/// `cotaste_init() -> text`
+fn init(context: *mut sqlite3_context, _: Args<'_>) -> Result<Answer<'static>> {
+    // SAFETY: the connection of the running call.
+    let db = unsafe { ffi::sqlite3_context_db_handle(context) };
+    // SAFETY: as above.
+    let said = guard::nested(|| unsafe { install::run(db) });
+    said.map(Into::into).map_err(|failure| failure.wrapped(Error::init))
+}
+
+/// `record_behavior(user_id, content_id, action [, rating, context, occurred_at, event_id]) -> id`
+fn record_behavior(context: *mut sqlite3_context, args: Args<'_>) -> Result<Answer<'static>> {
+    let id = guard::nested(|| record(context, args));
+    id.map(Answer::Integer).map_err(|failure| failure.wrapped(Error::record))
+}
+
+fn record(call: *mut sqlite3_context, args: Args<'_>) -> Result<i64> {
+    let user_id = args.id(0, "user_id")?;
+    behavior::check_user_id(&user_id)?;
+    let content_id = args.integer(1, "content_id")?;
+    behavior::check_content_id(content_id)?;
+    let action = args.text(2, "action")?;
+    behavior::check_action(action)?;
+    let rating = (!args.is_null(3)).then(|| args.real(3, "rating")).transpose()?;
+    rating.map_or(Ok(()), behavior::check_rating)?;
+    let raw = args.raw(4)?;
+    let occurred_at = (!args.is_null(5)).then(|| args.timestamp(5, "occurred_at")).transpose()?;
+    occurred_at.map_or(Ok(()), behavior::check_occurred_at)?;
+    let occurred_at = occurred_at.map(time::format_timestamp).transpose()?;
+    let event_id = (!args.is_null(6)).then(|| args.id(6, "event_id")).transpose()?;
+
+    let parsed = context::parse_bytes(args.bytes(4)?);
+    let (insert, find) = RECORD.split_once(";\n").ok_or(Error::internal())?;
+    let user_id = ValueRef::from(&*user_id);
+    let event_id = event_id.as_deref().map_or(ValueRef::Null, ValueRef::from);
+
+    let statement = kept(call, RECORD_KEY, || insert.to_owned())?;
+    for (name, value) in [
+        (c":user_id", user_id),
+        (c":content_id", ValueRef::Integer(content_id)),
+        (c":action", ValueRef::from(action)),
+        (c":rating", rating.map_or(ValueRef::Null, ValueRef::Real)),
+        (c":context", raw),
+        (c":occurred_at", label(occurred_at.as_deref())),
+        (c":event_id", event_id),
+        (c":time_of_day", label(parsed.time_of_day)),
+        (c":day_of_week", label(parsed.day_of_week)),
+        (c":device", label(parsed.device.as_deref())),
+        (c":location", label(parsed.location.as_deref())),
+        (c":experiment", label(parsed.experiment.as_deref())),
+        (c":variant", label(parsed.variant.as_deref())),
+        (c":context_status", label(Some(parsed.status.as_str()))),
+    ] {
+        statement.bind(name, value)?;
+    }
+    if let Some(id) = one_integer(statement)? {
+        return Ok(id);
+    }
+    let statement = kept(call, FIND_KEY, || find.to_owned())?;
+    statement.bind(c":user_id", user_id)?;
+    statement.bind(c":event_id", event_id)?;
+    one_integer(statement)?.ok_or(Error::record("the event was neither written nor found").into())
+}
+
+fn label(text: Option<&str>) -> ValueRef<'_> {
+    text.map_or(ValueRef::Null, ValueRef::from)
+}
+
+/// `user_similarity(a, b) -> double`: 0 for a user without events, NULL for NULL.
+fn user_similarity(context: *mut sqlite3_context, args: Args<'_>) -> Result<Answer<'static>> {
+    if args.any_null() {
+        return Ok(Answer::Null);
+    }
+    let (a, b) = (args.id(0, "a")?, args.id(1, "b")?);
+    let detail = relations().iter().find(|relation| relation.name == "user_similarity_detail");
+    let sql = || detail.map_or_else(String::new, |detail| format!("select similarity from (\n{}\n)", detail.body));
+    let statement = kept(context, SIMILARITY_KEY, sql)?;
+    statement.bind(c"$1", ValueRef::from(&*a))?;
+    statement.bind(c"$2", ValueRef::from(&*b))?;
+    let similarity = guard::nested(|| {
+        let similarity = match statement.step()? {
+            true => statement.column(0)?.as_f64().unwrap_or(0.0),
+            false => 0.0,
+        };
+        Ok(similarity)
+    });
+    statement.reset();
+    similarity.map(Answer::Real)
+}
+
+/// `cotaste_journal_mode() -> text`: a pragma cannot be read by a view of an untrusted schema.
+fn journal_mode(context: *mut sqlite3_context, _: Args<'_>) -> Result<Answer<'static>> {
+    let statement = kept(context, JOURNAL_KEY, || "pragma journal_mode".to_owned())?;
+    let mode = guard::nested(|| {
+        statement.step()?;
+        Ok(statement.column(0)?.as_str().unwrap_or_default().to_owned())
+    });
+    statement.reset();
+    mode.map(Into::into)
+}
+
+/// The id the statement gives, run to its end: only then is an insert complete.
+fn one_integer(statement: &mut Statement) -> Result<Option<i64>> {
+    let mut id = None;
+    let ended = loop {
+        match statement.step() {
+            Ok(true) => id = statement.column(0)?.as_i64().ok(),
+            other => break other,
+        }
+    };
+    statement.reset();
+    ended.map(|_| id)
+}
+
+// SQLite keeps auxiliary data with a negative key until the host's statement ends, whatever its arguments: its own JSON
+// functions cache parsed texts that way. The numbers are arbitrary; they only must not be another extension's.
+const RECORD_KEY: c_int = -1_668_314_193;
+const FIND_KEY: c_int = -1_668_314_194;
+const SIMILARITY_KEY: c_int = -1_668_314_195;
+const JOURNAL_KEY: c_int = -1_668_314_196;
+
+/// A statement prepared at the first call of the host's statement and finalized with it.
+fn kept<'call>(
+    context: *mut sqlite3_context,
+    key: c_int,
+    sql: impl FnOnce() -> String,
+) -> Result<&'call mut Statement> {
+    unsafe extern "C" fn free(statement: *mut c_void) {
+        // SAFETY: boxed below, freed once by SQLite.
+        guard::catch_or((), || drop(unsafe { Box::from_raw(statement.cast::<Statement>()) }));
+    }
+    // SAFETY: `context` is that of the running call. The statement lives until the host's statement ends; a function is not
+    // called again while it runs, so this is the only reference.
+    unsafe {
+        if let Some(statement) = ffi::sqlite3_get_auxdata(context, key).cast::<Statement>().as_mut() {
+            return Ok(statement);
+        }
+        let statement = Statement::prepare(ffi::sqlite3_context_db_handle(context), &sql())?;
+        let statement = Box::into_raw(Box::new(statement)).cast::<c_void>();
+        ffi::sqlite3_set_auxdata(context, key, statement, Some(free));
+        ffi::sqlite3_get_auxdata(context, key).cast::<Statement>().as_mut().ok_or(Error::OutOfMemory.into())
+    }
+}
