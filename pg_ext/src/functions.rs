@@ -1,0 +1,224 @@
+//! The pure functions, one line each. All are declared IMMUTABLE STRICT PARALLEL SAFE, so arguments are never NULL.
+
+use crate::convert::{epoch_us, instant, OrReport};
+use crate::text::{Jsonb, Label, Text};
+use cotaste_core::context::Field;
+use cotaste_core::{behavior, context, genre, similarity, stats, taste, time, Error};
+use pgrx::prelude::*;
+
+#[pg_extern]
+fn cotaste_version() -> &'static str {
+    cotaste_core::VERSION
+}
+
+// Context. A table may have many of them computed for one row, so each lets a cancellation through.
+
+fn field(context: Text<'_>, field: Field) -> Option<Label<'_>> {
+    check_for_interrupts!();
+    context::field(context.get(), field).map(Label)
+}
+
+#[pg_extern]
+fn context_time_of_day<'a>(context: Text<'a>) -> Option<Label<'a>> {
+    field(context, Field::TimeOfDay)
+}
+
+#[pg_extern]
+fn context_day_of_week<'a>(context: Text<'a>) -> Option<Label<'a>> {
+    field(context, Field::DayOfWeek)
+}
+
+#[pg_extern]
+fn context_device<'a>(context: Text<'a>) -> Option<Label<'a>> {
+    field(context, Field::Device)
+}
+
+#[pg_extern]
+fn context_location<'a>(context: Text<'a>) -> Option<Label<'a>> {
+    field(context, Field::Location)
+}
+
+#[pg_extern]
+fn context_experiment<'a>(context: Text<'a>) -> Option<Label<'a>> {
+    field(context, Field::Experiment)
+}
+
+#[pg_extern]
+fn context_variant<'a>(context: Text<'a>) -> Option<Label<'a>> {
+    field(context, Field::Variant)
+}
+
+#[pg_extern]
+fn context_status(context: Text<'_>) -> &'static str {
+    check_for_interrupts!();
+    context::parse(&context).status.as_str()
+}
+
+#[pg_extern]
+fn context_jsonb(context: Text<'_>) -> Option<Jsonb> {
+    check_for_interrupts!();
+    context::storable_json(&context).and_then(Jsonb::read)
+}
+
+// Time
+
+#[pg_extern]
+fn time_slot(at: TimestampWithTimeZone, zone: &str) -> &'static str {
+    time::time_slot(epoch_us(at), zone).or_report()
+}
+
+#[pg_extern]
+fn day_of_week(at: TimestampWithTimeZone, zone: &str) -> &'static str {
+    time::day_of_week(epoch_us(at), zone).or_report()
+}
+
+#[pg_extern]
+fn to_epoch_us(at: TimestampWithTimeZone) -> i64 {
+    time::check_epoch_us(epoch_us(at)).or_report()
+}
+
+#[pg_extern]
+fn from_epoch_us(us: i64) -> TimestampWithTimeZone {
+    instant(us).or_report()
+}
+
+#[pg_extern]
+fn half_lives(us: i64, half_life_hours: f64) -> f64 {
+    time::half_lives(us, half_life_hours).or_report()
+}
+
+#[pg_extern]
+fn decay(weight: f64, age_us: i64, half_life_hours: f64) -> f64 {
+    time::decay(weight, age_us, half_life_hours).or_report()
+}
+
+// Similarity
+
+#[pg_extern]
+fn jaccard_similarity(a: &str, b: &str) -> f64 {
+    similarity::jaccard_json(a, b).or_report()
+}
+
+#[pg_extern]
+fn jaccard_similarity_bigint(a: Array<i64>, b: Array<i64>) -> f64 {
+    similarity::jaccard(a.iter().flatten().collect(), b.iter().flatten().collect())
+}
+
+#[pg_extern]
+fn jaccard_similarity_text(a: Array<&str>, b: Array<&str>) -> f64 {
+    similarity::jaccard(a.iter().flatten().collect::<Vec<_>>(), b.iter().flatten().collect())
+}
+
+#[pg_extern]
+fn cosine_similarity(a: &str, b: &str) -> f64 {
+    similarity::cosine_json(a, b).or_report()
+}
+
+#[pg_extern]
+fn cosine_similarity_double(a: Array<f64>, b: Array<f64>) -> f64 {
+    numbers(&a, "a").and_then(|a| similarity::cosine_dense(a, numbers(&b, "b")?)).or_report()
+}
+
+#[pg_extern]
+fn weighted_similarity(jaccard: f64, cosine: f64, jaccard_weight: f64, cosine_weight: f64) -> f64 {
+    similarity::weighted(jaccard, cosine, jaccard_weight, cosine_weight).or_report()
+}
+
+fn numbers<'a>(array: &'a Array<f64>, argument: &'static str) -> cotaste_core::Result<&'a [f64]> {
+    array.as_slice().map_err(|_| Error::invalid(argument, "holds a NULL"))
+}
+
+// Genres
+
+#[pg_extern]
+fn genre_vector(genres: &str, weight: f64) -> String {
+    genre::vector_json(genres, weight).or_report()
+}
+
+#[pg_extern]
+fn genre_list(genres: &str) -> String {
+    genre::list_json(genres).or_report()
+}
+
+// Tastes
+
+#[pg_extern]
+fn taste_similarity(a: &[u8], b: &[u8], jaccard_weight: f64, cosine_weight: f64) -> f64 {
+    taste::similarity(a, b)
+        .and_then(|parts| similarity::weighted(parts.jaccard, parts.genre_cosine, jaccard_weight, cosine_weight))
+        .or_report()
+}
+
+#[pg_extern]
+fn taste_jaccard(a: &[u8], b: &[u8]) -> f64 {
+    taste::similarity(a, b).or_report().jaccard
+}
+
+#[pg_extern]
+fn taste_genre_cosine(a: &[u8], b: &[u8]) -> f64 {
+    taste::similarity(a, b).or_report().genre_cosine
+}
+
+#[pg_extern]
+fn taste_shared_items(a: &[u8], b: &[u8]) -> i64 {
+    i64::from(taste::similarity(a, b).or_report().shared_items)
+}
+
+#[pg_extern]
+fn taste_items(taste: &[u8]) -> i64 {
+    i64::from(taste::items(taste).or_report())
+}
+
+#[pg_extern]
+fn taste_json(taste: &[u8]) -> String {
+    taste::to_json(taste).or_report()
+}
+
+// Statistics
+
+#[pg_extern]
+fn wilson_lower(successes: f64, trials: f64, z: f64) -> Option<f64> {
+    stats::wilson_lower(successes, trials, z).or_report()
+}
+
+#[pg_extern]
+fn wilson_upper(successes: f64, trials: f64, z: f64) -> Option<f64> {
+    stats::wilson_upper(successes, trials, z).or_report()
+}
+
+// What an event may hold: true, or an error that says what is wrong
+
+#[pg_extern]
+fn check_user_id(user_id: &str) -> bool {
+    passed(behavior::check_user_id(user_id))
+}
+
+#[pg_extern]
+fn check_content_id(content_id: i64) -> bool {
+    passed(behavior::check_content_id(content_id))
+}
+
+#[pg_extern]
+fn check_action(action: &str) -> bool {
+    passed(behavior::check_action(action))
+}
+
+#[pg_extern]
+fn check_rating(rating: f64) -> bool {
+    passed(behavior::check_rating(rating))
+}
+
+#[pg_extern]
+fn check_progress(progress: f64) -> bool {
+    passed(behavior::check_progress(progress))
+}
+
+#[pg_extern]
+fn check_occurred_at(at: TimestampWithTimeZone) -> bool {
+    passed(behavior::check_occurred_at(epoch_us(at)))
+}
+
+fn passed(checked: cotaste_core::Result<()>) -> bool {
+    checked.or_report();
+    true
+}
