@@ -9,7 +9,7 @@ PG18_FEATURE = pg18
 # cargo_pg(15|18, subcommand): each major has a target directory of its own, so that neither rebuilds the other.
 cargo_pg = PGRX_PG_CONFIG_PATH="$(abspath $(PG$(1)_CONFIG))" CARGO_TARGET_DIR="$(TARGET)/build-pg$(1)" cargo $(2) -p cotaste --no-default-features
 cargo_tests = CARGO_TARGET_DIR="$(TARGET)/tests" cargo $(1) --manifest-path tests/Cargo.toml
-run_tests = "$(TARGET)/tests/debug/cotaste-tests" --target "$(TARGET)" --pg15 "$(PG15_CONFIG)" --pg18 "$(PG18_CONFIG)"
+run_tests = "$(TARGET)/tests/debug/cotaste-tests" $(1) --target "$(TARGET)" --pg15 "$(PG15_CONFIG)" --pg18 "$(PG18_CONFIG)"
 
 .PHONY: help demo test bench bench-similarity bench-context fmt lint clean \
 	setup-sqlite setup-postgres build-sqlite build-pg15 build-pg18 build-tests planted-sqlite planted-pg15 planted-pg18
@@ -18,18 +18,18 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: build-sqlite ## build the SQLite extension, load a catalogue into demo.db and show the answers
-	demo/run
+	demo/run "$(TARGET)/cotaste0.so"
 
 test: setup-sqlite setup-postgres build-sqlite build-pg15 build-pg18 planted-sqlite planted-pg15 planted-pg18 build-tests ## every test, on two SQLites and two Postgres majors
-	$(run_tests) $(if $(ONLY),--only "$(ONLY)") $(if $(ENGINE),--engine "$(ENGINE)")
+	$(call run_tests) $(if $(ONLY),--only "$(ONLY)") $(if $(ENGINE),--engine "$(ENGINE)")
 
 bench: bench-similarity bench-context ## every bench
 
-bench-similarity: setup-sqlite setup-postgres build-sqlite build-pg15 build-tests ## pairs/s of the similarity functions
-	$(run_tests) bench similarity
+bench-similarity: build-sqlite build-pg15 build-pg18 build-tests build-kernels ## pairs/s of the similarity functions
+	$(call run_tests,bench similarity) $(if $(ENGINE),--engine "$(ENGINE)")
 
-bench-context: setup-sqlite setup-postgres build-sqlite build-pg15 build-tests ## rows/s of context parsing
-	$(run_tests) bench context
+bench-context: build-sqlite build-pg15 build-pg18 build-tests ## rows/s of context parsing
+	$(call run_tests,bench context) $(if $(ENGINE),--engine "$(ENGINE)")
 
 fmt: ## format all Rust code
 	cargo fmt --all
@@ -63,6 +63,9 @@ planted-pg15: setup-postgres
 
 planted-pg18: setup-postgres
 	$(call cargo_pg,18,build) --features $(PG18_FEATURE),planted
+
+build-kernels:
+	cargo build --release -p cotaste-core --example kernels
 
 build-tests: setup-sqlite
 	$(call cargo_tests,build)

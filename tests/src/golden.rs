@@ -39,7 +39,8 @@ pub fn read(table: &str) -> Result<Vec<Row>> {
 pub fn read_csv(path: PathBuf) -> Result<Vec<Row>> {
     let mut reader = csv::Reader::from_path(&path).with_context(|| path.display().to_string())?;
     let names = reader.headers()?.clone();
-    let row = |record: csv::StringRecord| Row(names.iter().zip(record.iter()).map(|(n, v)| (n.into(), v.into())).collect());
+    let row =
+        |record: csv::StringRecord| Row(names.iter().zip(record.iter()).map(|(n, v)| (n.into(), v.into())).collect());
     reader.records().map(|record| Ok(row(record?))).collect()
 }
 

@@ -2,6 +2,7 @@
 //! parent is gone, whether it returned, panicked or was killed by any signal. Nothing has to run in the dying parent.
 
 use std::io::{Read, Write};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 /// Starts this program again with its standard input as the leash.
@@ -17,10 +18,13 @@ pub fn wait_for_parent() {
     while matches!(std::io::stdin().read(&mut byte), Ok(n) if n > 0) {}
 }
 
-/// Ends this process when the parent is gone.
-pub fn follow_parent() {
-    std::thread::spawn(|| {
+/// Ends this process when the parent is gone, and removes what the two would have removed.
+pub fn follow_parent(directories: Vec<PathBuf>) {
+    std::thread::spawn(move || {
         wait_for_parent();
+        for directory in directories {
+            let _ = std::fs::remove_dir_all(directory);
+        }
         let _ = writeln!(std::io::stderr(), "the test run has ended; stopping");
         std::process::exit(1);
     });

@@ -1,6 +1,7 @@
 //! Runs every test on every engine: each engine in a process of its own, so that one that dies is told and counted, and
 //! so that the same program meets two SQLite libraries.
 
+mod bench;
 mod checks;
 mod cluster;
 mod compare;
@@ -19,7 +20,8 @@ use anyhow::{bail, Result};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-const USAGE: &str = "cotaste-tests --target DIR --pg15 PG_CONFIG --pg18 PG_CONFIG [--engine NAME] [--only SECTION]";
+const USAGE: &str =
+    "cotaste-tests --target DIR --pg15 PG_CONFIG --pg18 PG_CONFIG [--engine NAME] [--only SECTION] | bench NAME ...";
 
 /// The root of the repository this program was built from.
 pub fn repository() -> &'static Path {
@@ -58,6 +60,7 @@ fn dispatch(arguments: &[String]) -> Result<bool> {
     match words.as_slice() {
         ["keep-cluster", pg_config, library] => cluster::keep(Path::new(pg_config), Path::new(library)).map(|()| true),
         ["engine", name, options @ ..] => run::engine(name, &parse(options)?),
+        ["bench", name, options @ ..] => bench::run(name, &parse(options)?).map(|()| true),
         ["hold-cluster", ending, options @ ..] => checks::leash::hold(ending, &parse(options)?),
         options => run::everything(&parse(options)?),
     }

@@ -54,6 +54,8 @@ impl Host for PostgresHost {
         if self.planted.is_none() {
             let cluster = (self.start_planted)()?;
             make_template(&cluster)?;
+            let declarations = std::fs::read_to_string(crate::repository().join("sql/postgres/planted.sql"))?;
+            connect(&cluster, "space")?.exec(&declarations)?;
             self.planted = Some(cluster);
         }
         match &self.planted {
@@ -99,7 +101,12 @@ impl Engine for Postgres {
         rows.iter().map(print_row).collect()
     }
 
-    fn load(&mut self, table: &str, columns: &[&str], rows: &mut dyn Iterator<Item = Vec<Option<String>>>) -> Result<()> {
+    fn load(
+        &mut self,
+        table: &str,
+        columns: &[&str],
+        rows: &mut dyn Iterator<Item = Vec<Option<String>>>,
+    ) -> Result<()> {
         let mut copy = self.client.copy_in(&format!("copy {table} ({}) from stdin", columns.join(", ")))?;
         for row in rows {
             let cells: Vec<String> = row.into_iter().map(copy_cell).collect();

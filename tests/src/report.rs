@@ -45,6 +45,11 @@ impl Report {
         println!("[{}] ok      {}: {name}: {} passed", self.engine, self.section, self.passed - since);
     }
 
+    /// Something worth knowing that neither passes nor fails.
+    pub fn note(&self, text: &str) {
+        println!("[{}]         {}: {text}", self.engine, self.section);
+    }
+
     pub fn fail(&mut self, name: &str, why: &str) {
         self.failed += 1;
         println!("[{}] FAILED  {}: {name}\n    {}", self.engine, self.section, why.replace('\n', "\n    "));

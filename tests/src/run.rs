@@ -20,27 +20,35 @@ pub fn everything(options: &Options) -> Result<bool> {
     ensure!(options.target.is_dir(), "build first: make test");
     let start = Instant::now();
     let mut report = Report::new("all", options.only.clone());
-    let engines: Vec<&str> = ENGINES.into_iter().filter(|name| options.engine.as_deref().is_none_or(|only| only == *name)).collect();
+    let engines: Vec<&'static str> =
+        ENGINES.into_iter().filter(|name| options.engine.as_deref().is_none_or(|only| only == *name)).collect();
     ensure!(!engines.is_empty(), "there is no engine {:?}: {ENGINES:?}", options.engine);
     if options.engine.is_none() && report.section("core") {
         core_tests::run(&mut report)?;
     }
     newer::build(&options.target.join("sqlite-new"))?;
     let scratch = Scratch::new("answers")?;
+    let mut finished = Vec::new();
     for pair in engines.chunks(2) {
         let counts = std::thread::scope(|scope| {
             let children: Vec<_> = pair.iter().map(|name| scope.spawn(|| child(name, options, &scratch.0))).collect();
-            children.into_iter().map(|child| child.join().unwrap_or(Err(anyhow::anyhow!("a thread panicked")))).collect::<Vec<_>>()
+            children
+                .into_iter()
+                .map(|child| child.join().unwrap_or(Err(anyhow::anyhow!("a thread panicked"))))
+                .collect::<Vec<_>>()
         });
         for (name, count) in pair.iter().zip(counts) {
             match count {
-                Ok((passed, failed)) => report.add(passed, failed),
+                Ok((passed, failed)) => {
+                    report.add(passed, failed);
+                    finished.push(*name);
+                }
                 Err(error) => report.fail(&format!("{name} runs to its end"), &format!("{error:#}")),
             }
         }
     }
-    if engines.len() > 1 {
-        compare::answers(&scratch.0, &engines, &mut report)?;
+    if finished.len() > 1 {
+        compare::answers(&scratch.0, &finished, &mut report)?;
     }
     if engines.contains(&"pg18") && report.section("no server outlives its test") {
         checks::leash::run(options, &mut report);
@@ -76,13 +84,13 @@ fn child(name: &str, options: &Options, answers: &Path) -> Result<(usize, usize)
 
 /// One engine, in its own process.
 pub fn engine(name: &str, options: &Options) -> Result<bool> {
-    leash::follow_parent();
+    let scratch = Scratch::new(name)?;
+    leash::follow_parent(vec![scratch.0.clone(), options.answers.clone()]);
     let mut report = Report::new(name, options.only.clone());
     let answers = compare::Answers::new(&options.answers, name);
     match name {
         "sqlite" | "sqlite-new" => {
             let expected = fs::read_to_string(options.target.join("sqlite-new/version"))?;
-            let scratch = Scratch::new(name)?;
             let planted = options.target.join("debug/libcotaste0.so");
             let mut host = SqliteHost::new(scratch.0.clone(), options.target.join("cotaste0.so"), planted);
             checks::sqlite(&mut host, name == "sqlite-new", &expected, &mut report, &answers)?;
@@ -92,7 +100,10 @@ pub fn engine(name: &str, options: &Options) -> Result<bool> {
             let build = options.target.join(format!("build-{name}"));
             let (library, planted) = (build.join("release/libcotaste.so"), build.join("debug/libcotaste.so"));
             let cluster = Cluster::start(&pg_config, &library)?;
-            let start_planted = { let pg_config = pg_config.clone(); move || Cluster::start(&pg_config, &planted) };
+            let start_planted = {
+                let pg_config = pg_config.clone();
+                move || Cluster::start(&pg_config, &planted)
+            };
             let mut host = PostgresHost::new(cluster, start_planted)?;
             checks::postgres(&mut host, &pg_config, &mut report, &answers)?;
         }

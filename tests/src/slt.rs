@@ -26,12 +26,11 @@ pub fn run(host: &mut dyn Host, report: &mut Report) -> Result<()> {
 }
 
 fn run_file(host: &mut dyn Host, report: &mut Report, file: &std::path::Path) -> Result<()> {
-    // Files about the time before cotaste_init start without a space.
-    let uninitialised = std::fs::read_to_string(file)?.lines().next().is_some_and(|line| line.contains("without a space"));
     let kind = host.kind();
-    let mut first = Some(if uninitialised { host.uninitialised()? } else { host.space()? });
+    let mut first = Some(host.space()?);
     let mut runner = Runner::new(|| {
-        let engine = first.take().ok_or_else(|| SqlError { message: "one connection a file".into(), ..SqlError::default() });
+        let engine =
+            first.take().ok_or_else(|| SqlError { message: "one connection a file".into(), ..SqlError::default() });
         async move { Ok(Session { engine: engine?, kind }) }
     });
     runner.with_column_validator(|_, _| true);

@@ -24,6 +24,11 @@ impl SqliteHost {
         self.directory.join(format!("{}.db", self.made))
     }
 
+    /// Where the extension is.
+    pub fn extension(&self) -> &Path {
+        &self.extension
+    }
+
     /// A database without the extension, as any other tool sees it.
     pub fn open_plain(&self, path: &Path) -> Result<Sqlite> {
         Ok(Sqlite { connection: Connection::open(path)? })
@@ -102,7 +107,12 @@ impl Engine for Sqlite {
         Ok(result)
     }
 
-    fn load(&mut self, table: &str, columns: &[&str], rows: &mut dyn Iterator<Item = Vec<Option<String>>>) -> Result<()> {
+    fn load(
+        &mut self,
+        table: &str,
+        columns: &[&str],
+        rows: &mut dyn Iterator<Item = Vec<Option<String>>>,
+    ) -> Result<()> {
         let places = vec!["?"; columns.len()].join(", ");
         let sql = format!("insert into {table} ({}) values ({places})", columns.join(", "));
         let transaction = self.connection.transaction()?;
@@ -128,7 +138,6 @@ fn print(value: ValueRef<'_>) -> String {
 fn sql_error(error: rusqlite::Error) -> SqlError {
     let message = match error {
         rusqlite::Error::SqliteFailure(_, Some(message)) => message,
-        rusqlite::Error::SqlInputError { msg, .. } => msg,
         other => other.to_string(),
     };
     SqlError { message, ..SqlError::default() }

@@ -34,7 +34,13 @@ const EVERYWHERE: [(&str, Check); 8] = [
     ("end to end", end_to_end::run),
 ];
 
-pub fn sqlite(host: &mut SqliteHost, newer: bool, newer_version: &str, report: &mut Report, answers: &Answers) -> Result<()> {
+pub fn sqlite(
+    host: &mut SqliteHost,
+    newer: bool,
+    newer_version: &str,
+    report: &mut Report,
+    answers: &Answers,
+) -> Result<()> {
     if report.section("sqlite library") {
         sqlite_only::library(newer, newer_version, report);
     }

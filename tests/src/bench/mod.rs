@@ -1,0 +1,58 @@
+//! `make bench`: contenders side by side in one run, medians of alternating runs. A table for people, and one JSON
+//! object a figure in `target/bench/<bench>.jsonl`.
+
+mod context;
+mod data;
+mod figures;
+mod similarity;
+
+use crate::cluster::Cluster;
+use crate::engine::{Engine, Host};
+use crate::postgres::PostgresHost;
+use crate::run::Scratch;
+use crate::sqlite::SqliteHost;
+use crate::Options;
+use anyhow::{bail, Result};
+use figures::Figures;
+
+/// How often each contender runs, in turn with the others.
+pub const RUNS: usize = 5;
+
+/// Makes fresh spaces of one engine.
+type Spaces<'a> = &'a mut dyn FnMut() -> Result<Box<dyn Engine>>;
+type Bench = fn(Spaces<'_>, &str, &Options, &mut Figures) -> Result<()>;
+
+/// The engines a bench runs on.
+const ENGINES: [&str; 3] = ["sqlite", "pg15", "pg18"];
+
+pub fn run(name: &str, options: &Options) -> Result<()> {
+    let mut figures = Figures::new(name, &options.target)?;
+    let bench: Bench = match name {
+        "similarity" => similarity::run,
+        "context" => context::run,
+        _ => bail!("there is no bench {name}: context, similarity"),
+    };
+    for engine in ENGINES.into_iter().filter(|name| options.engine.as_deref().is_none_or(|only| only == *name)) {
+        on(engine, options, |space| bench(space, engine, options, &mut figures))?;
+    }
+    figures.done()
+}
+
+/// Calls `work` with a maker of fresh spaces of one engine.
+fn on(engine: &str, options: &Options, work: impl FnOnce(Spaces<'_>) -> Result<()>) -> Result<()> {
+    if engine == "sqlite" {
+        let scratch = Scratch::new("bench")?;
+        let extension = options.target.join("cotaste0.so");
+        let mut host = SqliteHost::new(scratch.0.clone(), extension.clone(), extension);
+        return work(&mut || {
+            let mut space = host.space()?;
+            space.exec("pragma synchronous = off; pragma cache_size = -400000")?;
+            Ok(space)
+        });
+    }
+    let pg_config = if engine == "pg15" { &options.pg15 } else { &options.pg18 };
+    let library = options.target.join(format!("build-{engine}/release/libcotaste.so"));
+    let cluster = Cluster::start(pg_config, &library)?;
+    let mut host = PostgresHost::new(cluster, || bail!("a bench plants nothing"))?;
+    work(&mut || host.space())
+}

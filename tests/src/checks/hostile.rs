@@ -1,0 +1,140 @@
+//! Bytes in place of a taste: never a crash, never an answer from bytes that fail their checksum.
+
+use crate::compare::Answers;
+use crate::engine::{unhex, Engine, Host, Kind, SqlError};
+use crate::report::Report;
+use anyhow::{ensure, Result};
+
+const MUTATIONS: usize = 2000;
+const FORGERIES: usize = 1000;
+
+pub fn run(host: &mut dyn Host, report: &mut Report, _: &Answers) -> Result<()> {
+    let mut engine = host.uninitialised()?;
+    let taste = unhex(&engine.value(
+        "select taste_agg(column1, column2, column3) from (values
+           (1, '[\"Drama\",\"Thriller\"]', 2.0), (2, '[\"Comedy\"]', 1.5), (70000, '[\"Drama\"]', -0.5), (9000000000, '[\"Кино\"]', 0.25),
+           (-5, '[\"Western\",\"Drama\"]', 3.0), (4, null, null), (8, '[\"Horror\"]', 1.0), (9, '[\"War\",\"Drama\"]', 0.75)) v",
+    )?);
+    report.case("an unchanged taste is read", || {
+        let whole = engine.blob(&taste);
+        let similarity = engine.value(&format!("select taste_similarity({whole}, {whole})"))?;
+        ensure!(similarity == "1.0", "a taste with itself gives {similarity}");
+        Ok(())
+    });
+    let mut random = Random(20_260_301);
+    report.case(&format!("{MUTATIONS} random mutations of a taste are refused with CORRUPT_STATE"), || {
+        for number in 0..MUTATIONS {
+            let mutated = random.mutate(&taste);
+            let sql = call(engine.as_ref(), number, &mutated, &taste);
+            match engine.query(&sql) {
+                Err(error) => ensure!(error.code() == Some("CORRUPT_STATE"), "{error} from {sql}"),
+                Ok(rows) => anyhow::bail!("{rows:?} from {sql}"),
+            }
+        }
+        alive(engine.as_mut())
+    });
+    report.case(&format!("{FORGERIES} tastes with a forged checksum give an answer in range or CORRUPT_STATE"), || {
+        for number in 0..FORGERIES {
+            let forged = with_checksum(random.mutate(&taste));
+            let sql = call(engine.as_ref(), number, &forged, &taste);
+            match engine.query(&sql) {
+                Err(error) => ensure!(error.code() == Some("CORRUPT_STATE"), "{error} from {sql}"),
+                Ok(rows) => in_range(number, &rows[0][0]).map_err(|error| error.context(sql))?,
+            }
+        }
+        alive(engine.as_mut())
+    });
+    report.case("bytes that never were a taste are refused with CORRUPT_STATE", || {
+        for bytes in [vec![], vec![0], vec![0; 32], vec![0xff; 4096], vec![0; 1 << 20], b"C\x01".to_vec()] {
+            for (number, name) in CALLS.iter().enumerate() {
+                let sql = call(engine.as_ref(), number, &bytes, &taste);
+                let error = engine.query(&sql).err().unwrap_or_default();
+                ensure!(error.code() == Some("CORRUPT_STATE"), "{error:?} from {} bytes to {name}", bytes.len());
+                if engine.kind() == Kind::Postgres {
+                    ensure!(error.sqlstate.as_deref() == Some("XX001"), "{error:?}");
+                    ensure!(error.detail.is_some() && error.hint.is_some(), "a detail and a hint expected: {error:?}");
+                }
+            }
+        }
+        alive(engine.as_mut())
+    });
+    Ok(())
+}
+
+/// Every entry that reads a taste; `?` is the hostile one, `!` the sound one. The first three give a fraction.
+const CALLS: [&str; 8] = [
+    "select taste_similarity(?, !)",
+    "select taste_jaccard(!, ?)",
+    "select taste_genre_cosine(?, ?)",
+    "select taste_shared_items(?, !)",
+    "select taste_json(?)",
+    "select taste_rollup(?)",
+    "select taste_similarity(!, ?, 0.5, 0.5)",
+    "select taste_rollup(t) from (select ! as t union all select ?) x",
+];
+
+fn call(engine: &dyn Engine, number: usize, hostile: &[u8], sound: &[u8]) -> String {
+    CALLS[number % CALLS.len()].replace('?', &engine.blob(hostile)).replace('!', &engine.blob(sound))
+}
+
+fn in_range(number: usize, answer: &str) -> Result<()> {
+    if matches!(number % CALLS.len(), 0..=2 | 6) {
+        let value: f64 = answer.parse()?;
+        ensure!((0.0..=1.0).contains(&value), "{answer} is not a fraction");
+    }
+    Ok(())
+}
+
+fn alive(engine: &mut dyn Engine) -> Result<()> {
+    let one: Result<String, SqlError> = engine.query("select 1").map(|rows| rows[0][0].clone());
+    ensure!(one? == "1", "the session does not answer any more");
+    Ok(())
+}
+
+/// A splitmix64 generator: the same mutations in every run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) % limit as u64) as usize
+    }
+
+    /// A changed copy: bits flipped, bytes set, a piece cut out, repeated, or the end cut off or grown.
+    fn mutate(&mut self, original: &[u8]) -> Vec<u8> {
+        loop {
+            let mut bytes = original.to_vec();
+            for _ in 0..=self.below(3) {
+                let at = self.below(bytes.len().max(1));
+                match self.below(7) {
+                    0 | 1 if !bytes.is_empty() => bytes[at] ^= 1 << self.below(8),
+                    2 if !bytes.is_empty() => bytes[at] = self.below(256) as u8,
+                    3 if !bytes.is_empty() => bytes[at] = [0, 0xff, 0x7f, 0x80][self.below(4)],
+                    4 => bytes.truncate(at),
+                    5 => bytes.extend_from_slice(&original[..self.below(original.len())]),
+                    _ => drop(bytes.drain(at.min(bytes.len())..(at + self.below(8)).min(bytes.len()))),
+                }
+            }
+            if bytes != original {
+                return bytes;
+            }
+        }
+    }
+}
+
+/// Where a taste holds its checksum: the CRC-32 of all its other bytes.
+const CHECKSUM: std::ops::Range<usize> = 8..12;
+
+fn with_checksum(mut bytes: Vec<u8>) -> Vec<u8> {
+    if bytes.len() >= CHECKSUM.end {
+        let others = bytes[..CHECKSUM.start].iter().chain(&bytes[CHECKSUM.end..]);
+        let crc = !others.fold(!0u32, |crc, byte| {
+            (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg()))
+        });
+        bytes[CHECKSUM].copy_from_slice(&crc.to_le_bytes());
+    }
+    bytes
+}
