@@ -3,8 +3,8 @@
 
 use crate::convert::OrReport;
 use crate::state::{append, data, update, InAggregate, State};
-use cotaste_core::sum::ReproducibleSum;
 use cotaste_core::latest::Latest;
+use cotaste_core::sum::ReproducibleSum;
 use cotaste_core::{list, taste, Error, Result};
 use pgrx::prelude::*;
 

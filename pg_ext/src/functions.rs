@@ -3,6 +3,7 @@
 use crate::convert::{epoch_us, instant, OrReport};
 use crate::text::{Jsonb, Label, Text};
 use cotaste_core::context::Field;
+use cotaste_core::stats::Arms;
 use cotaste_core::{behavior, context, genre, similarity, stats, taste, time, Error};
 use pgrx::prelude::*;
 
@@ -184,6 +185,87 @@ fn wilson_lower(successes: f64, trials: f64, z: f64) -> Option<f64> {
 #[pg_extern]
 fn wilson_upper(successes: f64, trials: f64, z: f64) -> Option<f64> {
     stats::wilson_upper(successes, trials, z).or_report()
+}
+
+// Two rates: `x0` successes in `n0` trials of the control, `x1` in `n1` of the treatment; NULL where one has no trials.
+
+fn arms(x0: f64, n0: f64, x1: f64, n1: f64) -> Option<Arms> {
+    Arms::new(x0, n0, x1, n1).or_report()
+}
+
+#[pg_extern]
+fn two_proportion_p(x0: f64, n0: f64, x1: f64, n1: f64) -> Option<f64> {
+    arms(x0, n0, x1, n1).map(stats::two_proportion_p)
+}
+
+#[pg_extern]
+fn two_proportion_method(x0: f64, n0: f64, x1: f64, n1: f64) -> Option<&'static str> {
+    arms(x0, n0, x1, n1).map(stats::two_proportion_method)
+}
+
+#[pg_extern]
+fn pooled_z(x0: f64, n0: f64, x1: f64, n1: f64) -> Option<f64> {
+    arms(x0, n0, x1, n1).map(Arms::pooled_z)
+}
+
+#[pg_extern]
+fn fisher_exact(x0: f64, n0: f64, x1: f64, n1: f64) -> Option<f64> {
+    arms(x0, n0, x1, n1).map(stats::fisher_exact)
+}
+
+#[pg_extern]
+fn chance_to_win(x0: f64, n0: f64, x1: f64, n1: f64) -> Option<f64> {
+    arms(x0, n0, x1, n1).map(stats::chance_to_win)
+}
+
+#[pg_extern]
+fn expected_loss(x0: f64, n0: f64, x1: f64, n1: f64) -> Option<f64> {
+    arms(x0, n0, x1, n1).map(stats::expected_loss)
+}
+
+#[pg_extern]
+fn newcombe_lower(x0: f64, n0: f64, x1: f64, n1: f64, z: f64) -> Option<f64> {
+    arms(x0, n0, x1, n1).map(|arms| arms.newcombe(z).or_report().0)
+}
+
+#[pg_extern]
+fn newcombe_upper(x0: f64, n0: f64, x1: f64, n1: f64, z: f64) -> Option<f64> {
+    arms(x0, n0, x1, n1).map(|arms| arms.newcombe(z).or_report().1)
+}
+
+#[pg_extern]
+fn lift_lower(x0: f64, n0: f64, x1: f64, n1: f64, z: f64) -> Option<f64> {
+    arms(x0, n0, x1, n1)?.lift_interval(z).map(|interval| interval.0)
+}
+
+#[pg_extern]
+fn lift_upper(x0: f64, n0: f64, x1: f64, n1: f64, z: f64) -> Option<f64> {
+    arms(x0, n0, x1, n1)?.lift_interval(z).map(|interval| interval.1)
+}
+
+#[pg_extern]
+fn confidence_sequence_lower(x0: f64, n0: f64, x1: f64, n1: f64, alpha: f64) -> Option<f64> {
+    stats::confidence_sequence(arms(x0, n0, x1, n1)?, alpha).or_report().map(|interval| interval.0)
+}
+
+#[pg_extern]
+fn confidence_sequence_upper(x0: f64, n0: f64, x1: f64, n1: f64, alpha: f64) -> Option<f64> {
+    stats::confidence_sequence(arms(x0, n0, x1, n1)?, alpha).or_report().map(|interval| interval.1)
+}
+
+#[pg_extern]
+fn always_valid_p(x0: f64, n0: f64, x1: f64, n1: f64, alpha: f64) -> Option<f64> {
+    stats::always_valid_p(arms(x0, n0, x1, n1)?, alpha).or_report()
+}
+
+#[pg_extern]
+fn critical_z(alpha: f64) -> f64 {
+    stats::critical_z(alpha).or_report()
+}
+
+#[pg_extern]
+fn chi_square_p(chi_square: f64, degrees: i64) -> f64 {
+    stats::chi_square_p(chi_square, degrees).or_report()
 }
 
 // What an event may hold: true, or an error that says what is wrong

@@ -16,6 +16,10 @@ fn planted_panic_agg_step(call: InAggregate, state: Option<State>, phase: Option
     if phase == "step" {
         panic!("planted: step")
     }
+    if phase == "combine" {
+        // Slow rows, so that no worker takes them all before the others have started.
+        std::thread::sleep(std::time::Duration::from_micros(10));
+    }
     append(&call, state, phase.len(), None, |room| {
         room.copy_from_slice(phase.as_bytes());
         Ok(())

@@ -183,6 +183,117 @@ create function wilson_upper(
 comment on function wilson_upper(double precision, double precision, double precision) is
   'upper end of the Wilson interval of a proportion; NULL at 0 trials';
 
+create function two_proportion_p(
+  x0 double precision, n0 double precision, x1 double precision, n1 double precision
+) returns double precision
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'two_proportion_p_wrapper';
+comment on function two_proportion_p(double precision, double precision, double precision, double precision) is
+  'two-sided p value of no difference between two rates, x0 of n0 and x1 of n1';
+
+create function two_proportion_method(
+  x0 double precision, n0 double precision, x1 double precision, n1 double precision
+) returns text
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'two_proportion_method_wrapper';
+comment on function two_proportion_method(double precision, double precision, double precision, double precision) is
+  'the test two_proportion_p is: fisher when an expected cell is below 5, else pooled_z';
+
+create function pooled_z(
+  x0 double precision, n0 double precision, x1 double precision, n1 double precision
+) returns double precision
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'pooled_z_wrapper';
+comment on function pooled_z(double precision, double precision, double precision, double precision) is
+  'pooled z statistic of the difference of two rates';
+
+create function fisher_exact(
+  x0 double precision, n0 double precision, x1 double precision, n1 double precision
+) returns double precision
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'fisher_exact_wrapper';
+comment on function fisher_exact(double precision, double precision, double precision, double precision) is
+  'two-sided p value of Fisher''s exact test';
+
+create function chance_to_win(
+  x0 double precision, n0 double precision, x1 double precision, n1 double precision
+) returns double precision
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'chance_to_win_wrapper';
+comment on function chance_to_win(double precision, double precision, double precision, double precision) is
+  'probability that the second rate is above the first, with uniform priors';
+
+create function expected_loss(
+  x0 double precision, n0 double precision, x1 double precision, n1 double precision
+) returns double precision
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'expected_loss_wrapper';
+comment on function expected_loss(double precision, double precision, double precision, double precision) is
+  'what choosing the second rate is expected to lose, with uniform priors';
+
+create function newcombe_lower(
+  x0 double precision, n0 double precision, x1 double precision, n1 double precision,
+  z double precision default 1.959963984540054
+) returns double precision
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'newcombe_lower_wrapper';
+comment on function newcombe_lower(double precision, double precision, double precision, double precision, double precision) is
+  'lower end of Newcombe''s interval of the difference of two rates';
+
+create function newcombe_upper(
+  x0 double precision, n0 double precision, x1 double precision, n1 double precision,
+  z double precision default 1.959963984540054
+) returns double precision
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'newcombe_upper_wrapper';
+comment on function newcombe_upper(double precision, double precision, double precision, double precision, double precision) is
+  'upper end of Newcombe''s interval of the difference of two rates';
+
+create function lift_lower(
+  x0 double precision, n0 double precision, x1 double precision, n1 double precision,
+  z double precision default 1.959963984540054
+) returns double precision
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'lift_lower_wrapper';
+comment on function lift_lower(double precision, double precision, double precision, double precision, double precision) is
+  'lower end of the lift by the delta method; NULL when the control has no success';
+
+create function lift_upper(
+  x0 double precision, n0 double precision, x1 double precision, n1 double precision,
+  z double precision default 1.959963984540054
+) returns double precision
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'lift_upper_wrapper';
+comment on function lift_upper(double precision, double precision, double precision, double precision, double precision) is
+  'upper end of the lift by the delta method; NULL when the control has no success';
+
+create function confidence_sequence_lower(
+  x0 double precision, n0 double precision, x1 double precision, n1 double precision,
+  alpha double precision default 0.05
+) returns double precision
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'confidence_sequence_lower_wrapper';
+comment on function confidence_sequence_lower(double precision, double precision, double precision, double precision, double precision) is
+  'lower end of the confidence sequence of the difference of two rates';
+
+create function confidence_sequence_upper(
+  x0 double precision, n0 double precision, x1 double precision, n1 double precision,
+  alpha double precision default 0.05
+) returns double precision
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'confidence_sequence_upper_wrapper';
+comment on function confidence_sequence_upper(double precision, double precision, double precision, double precision, double precision) is
+  'upper end of the confidence sequence of the difference of two rates';
+
+create function always_valid_p(
+  x0 double precision, n0 double precision, x1 double precision, n1 double precision,
+  alpha double precision default 0.05
+) returns double precision
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'always_valid_p_wrapper';
+comment on function always_valid_p(double precision, double precision, double precision, double precision, double precision) is
+  'p value that stays valid however often it is looked at';
+
+create function critical_z(
+  alpha double precision
+) returns double precision
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'critical_z_wrapper';
+comment on function critical_z(double precision) is
+  'the z beyond which alpha of a standard normal lies, both sides together';
+
+create function chi_square_p(
+  chi_square double precision, degrees bigint
+) returns double precision
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'chi_square_p_wrapper';
+comment on function chi_square_p(double precision, bigint) is
+  'upper tail of the chi-square distribution';
 
 -- What an event may hold: true, or INVALID_ARGUMENT with what is wrong. The constraints of user_behaviors call them.
 

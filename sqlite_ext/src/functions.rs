@@ -1,11 +1,12 @@
 //! The value functions: one line each, read top to bottom. The work is in `cotaste_core`.
 
-use crate::convert::Answer::{self, Integer, Real, Static};
+use crate::convert::Answer::{self, Integer, Null, Real, Static};
 use crate::convert::Args;
 use crate::failure::Result;
 use crate::scalar::{pure, Db, Pure};
 use cotaste_core::context::{self, Field};
 use cotaste_core::similarity::{self, DEFAULT_WEIGHTS};
+use cotaste_core::stats::Arms;
 use cotaste_core::{behavior, genre, stats, taste, time, VERSION};
 use std::ffi::c_int;
 
@@ -34,12 +35,14 @@ const FUNCTIONS: &[(&str, c_int, Pure)] = &[
     ("jaccard_similarity",    2, |a| Ok(Real(similarity::jaccard_json(a.text(0, "a")?, a.text(1, "b")?)?))),
     ("cosine_similarity",     2, |a| Ok(Real(similarity::cosine_json(a.text(0, "a")?, a.text(1, "b")?)?))),
     ("weighted_similarity",   2, |a| weighted(a.real(0, "jaccard")?, a.real(1, "cosine")?, DEFAULT_WEIGHTS)),
+    ("weighted_similarity",   3, |a| weighted(a.real(0, "jaccard")?, a.real(1, "cosine")?, weights(a)?)),
     ("weighted_similarity",   4, |a| weighted(a.real(0, "jaccard")?, a.real(1, "cosine")?, weights(a)?)),
     ("genre_vector",          1, |a| Ok(genre::vector_json(a.text(0, "genres")?, 1.0)?.into())),
     ("genre_vector",          2, |a| Ok(genre::vector_json(a.text(0, "genres")?, a.real(1, "weight")?)?.into())),
     ("genre_list",            1, |a| Ok(genre::list_json(lenient(a.bytes(0)?))?.into())),
 
     ("taste_similarity",      2, |a| { let p = parts(a)?; weighted(p.jaccard, p.genre_cosine, DEFAULT_WEIGHTS) }),
+    ("taste_similarity",      3, |a| { let p = parts(a)?; weighted(p.jaccard, p.genre_cosine, weights(a)?) }),
     ("taste_similarity",      4, |a| { let p = parts(a)?; weighted(p.jaccard, p.genre_cosine, weights(a)?) }),
     ("taste_jaccard",         2, |a| Ok(Real(parts(a)?.jaccard))),
     ("taste_genre_cosine",    2, |a| Ok(Real(parts(a)?.genre_cosine))),
@@ -51,6 +54,29 @@ const FUNCTIONS: &[(&str, c_int, Pure)] = &[
     ("wilson_lower",          3, |a| Ok(stats::wilson_lower(a.real(0, "successes")?, a.real(1, "trials")?, a.real(2, "z")?)?.into())),
     ("wilson_upper",          2, |a| Ok(stats::wilson_upper(a.real(0, "successes")?, a.real(1, "trials")?, stats::Z95)?.into())),
     ("wilson_upper",          3, |a| Ok(stats::wilson_upper(a.real(0, "successes")?, a.real(1, "trials")?, a.real(2, "z")?)?.into())),
+
+    ("two_proportion_p",       4, |a| Ok(arms(a)?.map(stats::two_proportion_p).map_or(Null, Real))),
+    ("two_proportion_method",  4, |a| Ok(arms(a)?.map(stats::two_proportion_method).map_or(Null, Static))),
+    ("pooled_z",               4, |a| Ok(arms(a)?.map(Arms::pooled_z).map_or(Null, Real))),
+    ("fisher_exact",           4, |a| Ok(arms(a)?.map(stats::fisher_exact).map_or(Null, Real))),
+    ("chance_to_win",          4, |a| Ok(arms(a)?.map(stats::chance_to_win).map_or(Null, Real))),
+    ("expected_loss",          4, |a| Ok(arms(a)?.map(stats::expected_loss).map_or(Null, Real))),
+    ("newcombe_lower",         4, |a| Ok(interval(newcombe(a, stats::Z95)?, |i| i.0))),
+    ("newcombe_upper",         4, |a| Ok(interval(newcombe(a, stats::Z95)?, |i| i.1))),
+    ("lift_lower",             4, |a| Ok(interval(lift(a, stats::Z95)?, |i| i.0))),
+    ("lift_upper",             4, |a| Ok(interval(lift(a, stats::Z95)?, |i| i.1))),
+    ("newcombe_lower",         5, |a| Ok(interval(newcombe(a, a.real(4, "z")?)?, |i| i.0))),
+    ("newcombe_upper",         5, |a| Ok(interval(newcombe(a, a.real(4, "z")?)?, |i| i.1))),
+    ("lift_lower",             5, |a| Ok(interval(lift(a, a.real(4, "z")?)?, |i| i.0))),
+    ("lift_upper",             5, |a| Ok(interval(lift(a, a.real(4, "z")?)?, |i| i.1))),
+    ("confidence_sequence_lower",4, |a| Ok(interval(sequence(a, 0.05)?, |i| i.0))),
+    ("confidence_sequence_upper",4, |a| Ok(interval(sequence(a, 0.05)?, |i| i.1))),
+    ("always_valid_p",         4, |a| Ok(valid_p(a, 0.05)?.map_or(Null, Real))),
+    ("confidence_sequence_lower",5, |a| Ok(interval(sequence(a, a.real(4, "alpha")?)?, |i| i.0))),
+    ("confidence_sequence_upper",5, |a| Ok(interval(sequence(a, a.real(4, "alpha")?)?, |i| i.1))),
+    ("always_valid_p",         5, |a| Ok(valid_p(a, a.real(4, "alpha")?)?.map_or(Null, Real))),
+    ("critical_z",            1, |a| Ok(Real(stats::critical_z(a.real(0, "alpha")?)?))),
+    ("chi_square_p",          2, |a| Ok(Real(stats::chi_square_p(a.real(0, "chi_square")?, a.integer(1, "degrees")?)?))),
 
     ("check_user_id",         1, |a| checked(behavior::check_user_id(&a.id(0, "user_id")?))),
     ("check_content_id",      1, |a| checked(behavior::check_content_id(a.integer(0, "content_id")?))),
@@ -79,7 +105,8 @@ fn parts(args: Args<'_>) -> Result<taste::Parts> {
 }
 
 fn weights(args: Args<'_>) -> Result<(f64, f64)> {
-    Ok((args.real(2, "jaccard_weight")?, args.real(3, "cosine_weight")?))
+    let cosine = if args.len() > 3 { args.real(3, "cosine_weight")? } else { DEFAULT_WEIGHTS.1 };
+    Ok((args.real(2, "jaccard_weight")?, cosine))
 }
 
 fn weighted(jaccard: f64, cosine: f64, (w_jaccard, w_cosine): (f64, f64)) -> Result<Answer<'static>> {
@@ -88,4 +115,31 @@ fn weighted(jaccard: f64, cosine: f64, (w_jaccard, w_cosine): (f64, f64)) -> Res
 
 fn checked(result: cotaste_core::Result<()>) -> Result<Answer<'static>> {
     Ok(Integer(result.map(|()| 1)?))
+}
+
+/// The first four arguments as two arms: successes and trials of the control, then of the treatment.
+fn arms(a: Args<'_>) -> Result<Option<Arms>> {
+    Ok(Arms::new(a.real(0, "x0")?, a.real(1, "n0")?, a.real(2, "x1")?, a.real(3, "n1")?)?)
+}
+
+type Interval = Option<(f64, f64)>;
+
+fn interval(interval: Interval, end: fn((f64, f64)) -> f64) -> Answer<'static> {
+    interval.map_or(Null, |interval| Real(end(interval)))
+}
+
+fn newcombe(a: Args<'_>, z: f64) -> Result<Interval> {
+    Ok(arms(a)?.map(|arms| arms.newcombe(z)).transpose()?)
+}
+
+fn lift(a: Args<'_>, z: f64) -> Result<Interval> {
+    Ok(arms(a)?.and_then(|arms| arms.lift_interval(z)))
+}
+
+fn sequence(a: Args<'_>, alpha: f64) -> Result<Interval> {
+    Ok(arms(a)?.map(|arms| stats::confidence_sequence(arms, alpha)).transpose()?.flatten())
+}
+
+fn valid_p(a: Args<'_>, alpha: f64) -> Result<Option<f64>> {
+    Ok(arms(a)?.map(|arms| stats::always_valid_p(arms, alpha)).transpose()?.flatten())
 }

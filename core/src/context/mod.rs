@@ -163,7 +163,8 @@ pub fn storable_json(text: &str) -> Option<&str> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     match document(text) {
         Document::Other(Status::Malformed | Status::Empty) => None,
-        _ => full::fits_jsonb(text).then_some(text),
+        // One mark is forgiven in a context, none in jsonb.
+        _ => (!text.starts_with('\u{feff}') && full::fits_jsonb(text)).then_some(text),
     }
 }
 

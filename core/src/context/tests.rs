@@ -100,7 +100,9 @@ fn only_what_jsonb_is_certain_to_take_is_stored_as_json() {
         assert!(storable_json(text).is_some(), "{text}");
     }
     let long = format!("[{}]", "9".repeat(500));
-    for text in ["", "null ,", "{", r#"{"a":"\u0000"}"#, r#"{"a":1e400}"#, &long, r#"{"\u0000":1}"#] {
+    for text in
+        ["", "\u{feff}\u{feff}{}", "null ,", "{", r#"{"a":"\u0000"}"#, r#"{"a":1e400}"#, &long, r#"{"\u0000":1}"#]
+    {
         assert!(storable_json(text).is_none(), "{text}");
     }
 }

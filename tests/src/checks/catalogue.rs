@@ -8,13 +8,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// What the README promises. A function of the extension that is missing here fails the test as one that is missing there.
 #[rustfmt::skip]
-const FUNCTIONS: [&str; 40] = [
-    "check_action", "check_content_id", "check_occurred_at", "check_progress", "check_rating", "check_user_id",
+const FUNCTIONS: [&str; 56] = [
+    "always_valid_p", "chance_to_win", "check_action", "check_content_id", "check_occurred_at", "check_progress",
+    "check_rating", "check_user_id", "chi_square_p", "confidence_sequence_lower", "confidence_sequence_upper",
     "context_day_of_week", "context_device", "context_experiment", "context_location", "context_status",
-    "context_time_of_day", "context_variant", "cosine_similarity", "cotaste_init", "cotaste_version", "day_of_week",
-    "decay", "from_epoch_us", "genre_list", "genre_vector", "half_lives", "jaccard_similarity", "ordered_json_array",
-    "record_behavior", "reproducible_sum", "taste_agg", "taste_genre_cosine", "taste_jaccard", "taste_json",
-    "taste_items", "taste_rollup", "taste_shared_items", "taste_similarity", "time_slot", "to_epoch_us", "user_similarity",
+    "context_time_of_day", "context_variant", "cosine_similarity", "cotaste_init", "cotaste_version", "critical_z",
+    "day_of_week", "decay", "expected_loss", "fisher_exact", "from_epoch_us", "genre_list", "genre_vector",
+    "half_lives", "jaccard_similarity", "latest_value", "lift_lower", "lift_upper", "newcombe_lower",
+    "newcombe_upper", "ordered_json_array", "pooled_z", "record_behavior", "reproducible_sum", "taste_agg",
+    "taste_genre_cosine", "taste_items", "taste_jaccard", "taste_json", "taste_rollup", "taste_shared_items",
+    "taste_similarity", "time_slot", "to_epoch_us", "two_proportion_method", "two_proportion_p", "user_similarity",
     "weighted_similarity", "wilson_lower", "wilson_upper",
 ];
 
