@@ -76,12 +76,12 @@ create table if not exists content_embeddings (
 comment on table content_embeddings is 'vectors of contents by the model that made them';
 
 create table if not exists user_genre_embeddings (
-  user_id text collate "C" not null,
-  model text collate "C" not null default 'genres',
+  user_id text collate "C" primary key,
+  genres text not null,
   dim integer not null,
   embedding real[] not null,
   updated_at timestamptz not null default now(),
-  primary key (user_id, model),
   constraint user_genre_embeddings_dim check (dim = cardinality(embedding))
 );
-comment on table user_genre_embeddings is 'vectors of users by the model that made them';
+comment on table user_genre_embeddings is 'a user''s genre weights as a vector';
+comment on column user_genre_embeddings.genres is 'a JSON array: the genre of each dimension';

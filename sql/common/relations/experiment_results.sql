@@ -78,7 +78,7 @@ from (
   -- Holm's step-down: the p values of an experiment's treatments in ascending order, each times how many are left.
   select
     t.*,
-    case when p_value * left_over < 1 then p_value * left_over when p_value is not null then 1 end as holm
+    case when p_value * left_over < 1 then p_value * left_over when p_value is not null then 1.0 end as holm
   from (
     select
       t.*,
@@ -196,3 +196,4 @@ from (
     ) t
   ) t
 ) t
+order by experiment, is_control desc, variant

@@ -32,3 +32,4 @@ from (
   ) g
 ) ranked
 where $2 is null or rank <= $2
+order by user_id, rank

@@ -46,3 +46,4 @@ from (
   ) c
   cross join cotaste_slots s
 ) counted
+order by user_id, rank

@@ -35,3 +35,4 @@ from (
   where similarity > 0
 ) ranked
 where rank <= coalesce($2, similar_users_k)
+order by for_user_id, rank

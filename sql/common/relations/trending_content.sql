@@ -44,3 +44,4 @@ from (
 ) r
 left join contents c on c.content_id = r.content_id
 where r.rank <= r.k
+order by rank

@@ -148,11 +148,13 @@ fn trending(engine: &mut dyn Engine, report: &mut Report) -> Result<()> {
 fn experiment(engine: &mut dyn Engine, report: &mut Report, range: &str, from: &str, to: &str) -> Result<()> {
     let rows = engine.query(&format!(
         "select experiment, variant, users, views, conversions, conversion_events, conversion_rate, rate_lower, rate_upper,
-           first_event, last_event, crossover_users
+           first_event, last_event, crossover_users, diff_lower, diff_upper, chance_to_win
          from experiment_results('exp1', '{from}', '{to}') order by variant"
     ))?;
     report.case(
-        &format!("experiment, range {range}: users, views, conversions, rate, interval, first, last, crossover"),
+        &format!(
+            "experiment, range {range}: users, views, conversions, rate, interval, first, last, crossover, comparison"
+        ),
         || {
             let expected = table(&format!("expected_experiment_{range}"))?;
             ensure!(rows.len() == expected.len(), "{rows:?}");
@@ -169,6 +171,9 @@ fn experiment(engine: &mut dyn Engine, report: &mut Report, range: &str, from: &
                 "first_event",
                 "last_event",
                 "crossover_users",
+                "diff_newcombe_lo",
+                "diff_newcombe_hi",
+                "bayes_ctw",
             ];
             rows.iter().zip(&expected).try_for_each(|(got, want)| same(got, want, &columns))
         },

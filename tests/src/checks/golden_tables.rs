@@ -9,7 +9,7 @@ use base64::Engine as _;
 use serde_json::Value;
 
 /// The golden tables lie outside of the repository: a clone without them proves what cases/*.slt repeat of them.
-fn table(name: &str, report: &mut Report) -> Result<Option<Vec<Row>>> {
+pub fn table(name: &str, report: &mut Report) -> Result<Option<Vec<Row>>> {
     if !golden::directory().join(name).is_file() {
         report.skip(name, &format!("{} is not here; set COTASTE_SHARED", golden::directory().display()));
         return Ok(None);

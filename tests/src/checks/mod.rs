@@ -3,6 +3,7 @@
 mod bad_input;
 mod catalogue;
 mod end_to_end;
+mod golden_experiments;
 mod golden_tables;
 mod hostile;
 pub mod leash;
@@ -23,10 +24,11 @@ use std::path::Path;
 
 type Check = fn(&mut dyn Host, &mut Report, &Answers) -> Result<()>;
 
-const EVERYWHERE: [(&str, Check); 8] = [
+const EVERYWHERE: [(&str, Check); 9] = [
     ("golden similarity", golden_tables::similarity),
     ("golden context_json", golden_tables::context),
     ("golden timeslots", golden_tables::time_slots),
+    ("golden experiments", golden_experiments::run),
     ("own check", own_check::run),
     ("bad input", bad_input::run),
     ("hostile blobs", hostile::run),
