@@ -187,7 +187,8 @@ fn wilson_upper(successes: f64, trials: f64, z: f64) -> Option<f64> {
     stats::wilson_upper(successes, trials, z).or_report()
 }
 
-// Two rates: `x0` successes in `n0` trials of the control, `x1` in `n1` of the treatment; NULL where one has no trials.
+// Two rates: `x0` successes in `n0` trials of the control, `x1` in `n1` of the treatment; NULL where one has no trials,
+// but for what starts from a prior.
 
 fn arms(x0: f64, n0: f64, x1: f64, n1: f64) -> Option<Arms> {
     Arms::new(x0, n0, x1, n1).or_report()
@@ -214,13 +215,13 @@ fn fisher_exact(x0: f64, n0: f64, x1: f64, n1: f64) -> Option<f64> {
 }
 
 #[pg_extern]
-fn chance_to_win(x0: f64, n0: f64, x1: f64, n1: f64) -> Option<f64> {
-    arms(x0, n0, x1, n1).map(stats::chance_to_win)
+fn chance_to_win(x0: f64, n0: f64, x1: f64, n1: f64) -> f64 {
+    stats::chance_to_win(Arms::counts(x0, n0, x1, n1).or_report())
 }
 
 #[pg_extern]
-fn expected_loss(x0: f64, n0: f64, x1: f64, n1: f64) -> Option<f64> {
-    arms(x0, n0, x1, n1).map(stats::expected_loss)
+fn expected_loss(x0: f64, n0: f64, x1: f64, n1: f64) -> f64 {
+    stats::expected_loss(Arms::counts(x0, n0, x1, n1).or_report())
 }
 
 #[pg_extern]

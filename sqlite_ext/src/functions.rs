@@ -59,8 +59,8 @@ const FUNCTIONS: &[(&str, c_int, Pure)] = &[
     ("two_proportion_method",  4, |a| Ok(arms(a)?.map(stats::two_proportion_method).map_or(Null, Static))),
     ("pooled_z",               4, |a| Ok(arms(a)?.map(Arms::pooled_z).map_or(Null, Real))),
     ("fisher_exact",           4, |a| Ok(arms(a)?.map(stats::fisher_exact).map_or(Null, Real))),
-    ("chance_to_win",          4, |a| Ok(arms(a)?.map(stats::chance_to_win).map_or(Null, Real))),
-    ("expected_loss",          4, |a| Ok(arms(a)?.map(stats::expected_loss).map_or(Null, Real))),
+    ("chance_to_win",          4, |a| Ok(Real(stats::chance_to_win(counts(a)?)))),
+    ("expected_loss",          4, |a| Ok(Real(stats::expected_loss(counts(a)?)))),
     ("newcombe_lower",         4, |a| Ok(interval(newcombe(a, stats::Z95)?, |i| i.0))),
     ("newcombe_upper",         4, |a| Ok(interval(newcombe(a, stats::Z95)?, |i| i.1))),
     ("lift_lower",             4, |a| Ok(interval(lift(a, stats::Z95)?, |i| i.0))),
@@ -118,8 +118,14 @@ fn checked(result: cotaste_core::Result<()>) -> Result<Answer<'static>> {
 }
 
 /// The first four arguments as two arms: successes and trials of the control, then of the treatment.
+fn counts(a: Args<'_>) -> Result<Arms> {
+    Ok(Arms::counts(a.real(0, "x0")?, a.real(1, "n0")?, a.real(2, "x1")?, a.real(3, "n1")?)?)
+}
+
+/// The same; none where an arm has no trials.
 fn arms(a: Args<'_>) -> Result<Option<Arms>> {
-    Ok(Arms::new(a.real(0, "x0")?, a.real(1, "n0")?, a.real(2, "x1")?, a.real(3, "n1")?)?)
+    let Arms { x0, n0, x1, n1 } = counts(a)?;
+    Ok(Arms::new(x0, n0, x1, n1)?)
 }
 
 type Interval = Option<(f64, f64)>;

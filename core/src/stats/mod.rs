@@ -26,15 +26,21 @@ pub struct Arms {
 }
 
 impl Arms {
-    /// Checks that both arms are counts; none when one has no trials, for then nothing can be compared.
-    pub fn new(x0: f64, n0: f64, x1: f64, n1: f64) -> Result<Option<Self>> {
+    /// Checks that both arms are counts. An arm may have no trials: then only what starts from a prior is defined.
+    pub fn counts(x0: f64, n0: f64, x1: f64, n1: f64) -> Result<Self> {
         for (x, n) in [(x0, n0), (x1, n1)] {
             check(x, n)?;
             if x.fract() != 0.0 || n.fract() != 0.0 {
                 return Err(Error::invalid("successes, trials", format!("{x} of {n} are not whole numbers")));
             }
         }
-        Ok((n0 > 0.0 && n1 > 0.0).then_some(Self { x0, n0, x1, n1 }))
+        Ok(Self { x0, n0, x1, n1 })
+    }
+
+    /// The same; none when an arm has no trials, for then nothing can be compared.
+    pub fn new(x0: f64, n0: f64, x1: f64, n1: f64) -> Result<Option<Self>> {
+        let arms = Self::counts(x0, n0, x1, n1)?;
+        Ok((n0 > 0.0 && n1 > 0.0).then_some(arms))
     }
 
     fn p0(self) -> f64 {
