@@ -60,6 +60,9 @@ fn processes(directory: &Path) -> Result<Vec<String>> {
 /// The child of the test above: holds a cluster and ends as told.
 pub fn hold(ending: &str, options: &Options) -> Result<bool> {
     let cluster = Cluster::start(&options.pg18, &options.target.join("build-pg18/release/libcotaste.so"))?;
+    // A run in the background of a script inherits SIGINT ignored; the test needs it to end this process.
+    // SAFETY: no handler of ours is replaced.
+    unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
     println!("{}", cluster.directory().display());
     match ending {
         "return" => Ok(true),
