@@ -46,7 +46,7 @@ fn on(engine: &str, options: &Options, work: impl FnOnce(Spaces<'_>) -> Result<(
         let mut host = SqliteHost::new(scratch.0.clone(), extension.clone(), extension);
         return work(&mut || {
             let mut space = host.space()?;
-            space.exec("pragma synchronous = off; pragma cache_size = -400000")?;
+            space.exec("pragma synchronous = off")?;
             Ok(space)
         });
     }
