@@ -21,3 +21,4 @@ mod relation;
 mod scalar;
 mod space;
 mod statement;
+mod tastes;

@@ -6,9 +6,9 @@ use crate::guard;
 use crate::install;
 use crate::scalar::{reader, Db, READS, WRITES};
 use crate::statement::Statement;
-use cotaste_core::catalogue::relations;
+use crate::tastes::Tastes;
 use cotaste_core::{behavior, context, time, Error};
-use rusqlite::ffi::{self, sqlite3_context};
+use rusqlite::ffi::{self, sqlite3, sqlite3_context};
 use rusqlite::types::ValueRef;
 use std::ffi::{c_int, c_void};
 
@@ -59,7 +59,7 @@ fn record(call: *mut sqlite3_context, args: Args<'_>) -> Result<i64> {
     let user_id = ValueRef::from(&*user_id);
     let event_id = event_id.as_deref().map_or(ValueRef::Null, ValueRef::from);
 
-    let statement = kept(call, RECORD_KEY, || insert.to_owned())?;
+    let statement = prepared(call, RECORD_KEY, insert)?;
     for (name, value) in [
         (c":user_id", user_id),
         (c":content_id", ValueRef::Integer(content_id)),
@@ -81,7 +81,7 @@ fn record(call: *mut sqlite3_context, args: Args<'_>) -> Result<i64> {
     if let Some(id) = one_integer(statement)? {
         return Ok(id);
     }
-    let statement = kept(call, FIND_KEY, || find.to_owned())?;
+    let statement = prepared(call, FIND_KEY, find)?;
     statement.bind(c":user_id", user_id)?;
     statement.bind(c":event_id", event_id)?;
     one_integer(statement)?.ok_or(Error::record("the event was neither written nor found").into())
@@ -97,25 +97,17 @@ fn user_similarity(context: *mut sqlite3_context, args: Args<'_>) -> Result<Answ
         return Ok(Answer::Null);
     }
     let (a, b) = (args.id(0, "a")?, args.id(1, "b")?);
-    let detail = relations().iter().find(|relation| relation.name == "user_similarity_detail");
-    let sql = || detail.map_or_else(String::new, |detail| format!("select similarity from (\n{}\n)", detail.body));
-    let statement = kept(context, SIMILARITY_KEY, sql)?;
-    statement.bind(c"$1", ValueRef::from(&*a))?;
-    statement.bind(c"$2", ValueRef::from(&*b))?;
-    let similarity = guard::nested(|| {
-        let similarity = match statement.step()? {
-            true => statement.column(0)?.as_f64().unwrap_or(0.0),
-            false => 0.0,
-        };
-        Ok(similarity)
-    });
-    statement.reset();
-    similarity.map(Answer::Real)
+    // SAFETY: the connection of the running call.
+    let db = unsafe { ffi::sqlite3_context_db_handle(context) };
+    let tastes = kept(context, SIMILARITY_KEY, Tastes::prepare)?;
+    // SAFETY: as above.
+    let changes = unsafe { ffi::sqlite3_total_changes(db) };
+    guard::nested(|| tastes.similarity(&a, &b, changes)).map(Answer::Real)
 }
 
 /// `cotaste_journal_mode() -> text`: a pragma cannot be read by a view of an untrusted schema.
 fn journal_mode(context: *mut sqlite3_context, _: Args<'_>) -> Result<Answer<'static>> {
-    let statement = kept(context, JOURNAL_KEY, || "pragma journal_mode".to_owned())?;
+    let statement = prepared(context, JOURNAL_KEY, "pragma journal_mode")?;
     let mode = guard::nested(|| {
         statement.step()?;
         Ok(statement.column(0)?.as_str().unwrap_or_default().to_owned())
@@ -144,25 +136,30 @@ const FIND_KEY: c_int = -1_668_314_194;
 const SIMILARITY_KEY: c_int = -1_668_314_195;
 const JOURNAL_KEY: c_int = -1_668_314_196;
 
-/// A statement prepared at the first call of the host's statement and finalized with it.
-fn kept<'call>(
+/// A statement prepared at the first call of the host's statement.
+fn prepared<'call>(context: *mut sqlite3_context, key: c_int, sql: &str) -> Result<&'call mut Statement> {
+    // SAFETY: the connection outlives the host's statement, and that what is kept with it.
+    kept(context, key, |db| unsafe { Statement::prepare(db, sql) })
+}
+
+/// What is made at the first call of the host's statement and dropped with it.
+fn kept<'call, T>(
     context: *mut sqlite3_context,
     key: c_int,
-    sql: impl FnOnce() -> String,
-) -> Result<&'call mut Statement> {
-    unsafe extern "C" fn free(statement: *mut c_void) {
+    make: impl FnOnce(*mut sqlite3) -> Result<T>,
+) -> Result<&'call mut T> {
+    unsafe extern "C" fn free<T>(kept: *mut c_void) {
         // SAFETY: boxed below, freed once by SQLite.
-        guard::catch_or((), || drop(unsafe { Box::from_raw(statement.cast::<Statement>()) }));
+        guard::catch_or((), || drop(unsafe { Box::from_raw(kept.cast::<T>()) }));
     }
-    // SAFETY: `context` is that of the running call. The statement lives until the host's statement ends; a function is not
-    // called again while it runs, so this is the only reference.
+    // SAFETY: `context` is that of the running call. A key always goes with one type. What is kept lives until the host's
+    // statement ends; a function is not called again while it runs, so this is the only reference.
     unsafe {
-        if let Some(statement) = ffi::sqlite3_get_auxdata(context, key).cast::<Statement>().as_mut() {
-            return Ok(statement);
+        if let Some(kept) = ffi::sqlite3_get_auxdata(context, key).cast::<T>().as_mut() {
+            return Ok(kept);
         }
-        let statement = Statement::prepare(ffi::sqlite3_context_db_handle(context), &sql())?;
-        let statement = Box::into_raw(Box::new(statement)).cast::<c_void>();
-        ffi::sqlite3_set_auxdata(context, key, statement, Some(free));
-        ffi::sqlite3_get_auxdata(context, key).cast::<Statement>().as_mut().ok_or(Error::OutOfMemory.into())
+        let made = Box::into_raw(Box::new(make(ffi::sqlite3_context_db_handle(context))?)).cast::<c_void>();
+        ffi::sqlite3_set_auxdata(context, key, made, Some(free::<T>));
+        ffi::sqlite3_get_auxdata(context, key).cast::<T>().as_mut().ok_or(Error::OutOfMemory.into())
     }
 }

@@ -36,11 +36,11 @@ pub fn run(space: Spaces<'_>, engine: &str, _: &Options, figures: &mut Figures) 
          from (select context_time_of_day(context) as t, context_device(context) as d from stored) s",
     )];
     if postgres {
-        grouped.push(contender(
+        grouped.insert(0, contender(
             "text::jsonb in an exception block",
             "select safe_jsonb(context) ->> 'timeOfDay', safe_jsonb(context) ->> 'device', count(*) from stored group by 1, 2",
         ));
-        counted.push(contender(
+        counted.insert(0, contender(
             "text::jsonb in an exception block",
             "select count(*) filter (where j ->> 'timeOfDay' = 'evening'), count(*) filter (where j ->> 'device' = 'tv')
              from (select safe_jsonb(context) as j from stored offset 0) s",
@@ -54,17 +54,23 @@ pub fn run(space: Spaces<'_>, engine: &str, _: &Options, figures: &mut Figures) 
             ));
         }
     } else {
-        grouped.push(contender(
-            "json_valid, then json_extract",
-            "select json_extract(context, '$.timeOfDay'), json_extract(context, '$.device'), count(*)
+        grouped.insert(
+            0,
+            contender(
+                "json_valid, then json_extract",
+                "select json_extract(context, '$.timeOfDay'), json_extract(context, '$.device'), count(*)
              from stored where json_valid(context) group by 1, 2",
-        ));
-        counted.push(contender(
-            "json_valid, then json_extract",
-            "select sum(t = 'evening'), sum(d = 'tv')
+            ),
+        );
+        counted.insert(
+            0,
+            contender(
+                "json_valid, then json_extract",
+                "select sum(t = 'evening'), sum(d = 'tv')
              from (select json_extract(context, '$.timeOfDay') as t, json_extract(context, '$.device') as d
                    from stored where json_valid(context)) s",
-        ));
+            ),
+        );
     }
     let group_alone = "select substr(context, 17, 7), substr(context, 45, 5), count(*) from stored group by 1, 2";
     grouped.push(contender("the grouping alone, by substr", group_alone));

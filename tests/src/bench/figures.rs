@@ -53,7 +53,7 @@ impl Figures {
             let (min, max) = (rates[0], rates[rates.len() - 1]);
             let median = rates[rates.len() / 2];
             let base = *first.get_or_insert(median);
-            self.tell(work, engine, data, contender.name, median, unit, (runs, min, max), base / median)?;
+            self.tell(work, engine, data, contender.name, median, unit, (runs, min, max), median / base)?;
         }
         Ok(())
     }
@@ -87,7 +87,7 @@ impl Figures {
 
     pub fn done(mut self) -> Result<()> {
         self.file.flush()?;
-        println!("ratio: the first contender's median over this one's, same run");
+        println!("ratio: to the median of the first contender, same run");
         Ok(())
     }
 }

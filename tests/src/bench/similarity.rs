@@ -51,14 +51,6 @@ fn measure(
 
     let engine = RefCell::new(engine);
     let each = "select sum(user_similarity(a, b)) from pairs";
-    figures.compare(
-        "user_similarity a pair",
-        name,
-        data,
-        "pairs/s",
-        RUNS,
-        &mut [sql(&engine, "user_similarity(a, b)", each, PAIRS), sql(&engine, "plain SQL over the log", plain, PAIRS)],
-    )?;
     let join = "select sum(taste_similarity(a.taste, b.taste)) from probe a, probe b";
     let join_alone = "select sum(length(a.taste) + length(b.taste)) from probe a, probe b";
     let in_rust = || {
@@ -66,20 +58,14 @@ fn measure(
         ensure!(status.success(), "the kernel failed");
         Ok(joined)
     };
-    figures.compare(
-        "join of stored tastes",
-        name,
-        data,
-        "pairs/s",
-        RUNS,
-        &mut [
-            sql(&engine, "taste_similarity(a, b)", join, joined),
-            sql(&engine, "plain SQL over the log", plain, PAIRS),
-            sql(&engine, "the join without similarity", join_alone, joined),
-            Contender { name: "the kernel from Rust", work: Box::new(in_rust) },
-        ],
-    )?;
-    Ok(())
+    let mut contenders = [
+        sql(&engine, "plain SQL over the log", plain, PAIRS),
+        sql(&engine, "user_similarity(a, b) a pair", each, PAIRS),
+        sql(&engine, "taste_similarity, stored tastes", join, joined),
+        sql(&engine, "that join without similarity", join_alone, joined),
+        Contender { name: "the kernel from Rust", work: Box::new(in_rust) },
+    ];
+    figures.compare("similarity", name, data, "pairs/s", RUNS, &mut contenders)
 }
 
 fn sql<'a>(engine: &'a RefCell<Box<dyn Engine>>, name: &'a str, text: &'a str, units: u64) -> Contender<'a> {
