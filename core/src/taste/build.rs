@@ -3,6 +3,8 @@
 use super::{checksum, Taste, CHUNK, HEAD, MAGIC};
 use crate::{genre, sum, sum::ReproducibleSum, Error, Result};
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
+use std::ops::Range;
 
 /// How many different texts of genres are remembered with what they name.
 const MEMO: usize = 4096;
@@ -15,7 +17,9 @@ pub(crate) struct Builder<'a> {
     /// Genre keys with the place of their sum.
     pub(super) genres: BTreeMap<Box<str>, usize>,
     /// Texts of genres seen, with the places of the sums they add to: a group repeats the same few.
-    memo: HashMap<&'a str, Box<[usize]>>,
+    memo: HashMap<&'a str, Range<usize>, BuildHasherDefault<Fnv>>,
+    /// The places the memo's ranges cut out.
+    places: Vec<usize>,
     distinct: usize,
 }
 
@@ -30,14 +34,11 @@ impl<'a> Builder<'a> {
         }
         let whole = half_lives.floor();
         let scaled = weight * libm::exp2(half_lives - whole);
-        if !self.memo.contains_key(genres) {
-            let places = self.places(genres)?;
-            if self.memo.len() >= MEMO {
-                self.memo.clear();
-            }
-            self.memo.insert(genres, places);
-        }
-        let places = self.memo.get(genres).map_or(&[][..], |places| places);
+        let range = match self.memo.get(genres) {
+            Some(range) => range.clone(),
+            None => self.remember(genres)?,
+        };
+        let places = self.places.get(range).unwrap_or_default();
         let share = scaled / places.len() as f64;
         for place in places {
             self.sums.get_mut(*place).ok_or(Error::Internal)?.add_scaled(share, whole as i64)?;
@@ -45,8 +46,32 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    fn places(&mut self, genres: &str) -> Result<Box<[usize]>> {
-        genre::names(genres).iter().map(|name| self.place(&genre::key(name))).collect()
+    fn remember(&mut self, genres: &'a str) -> Result<Range<usize>> {
+        if self.memo.len() >= MEMO {
+            self.memo.clear();
+            self.places.clear();
+        }
+        let start = self.places.len();
+        for name in genre::names(genres) {
+            let place = self.named(&name)?;
+            self.places.push(place);
+        }
+        let range = start..self.places.len();
+        self.memo.insert(genres, range.clone());
+        Ok(range)
+    }
+
+    /// The place of a genre by its name; a short ASCII name is folded without allocating.
+    fn named(&mut self, name: &str) -> Result<usize> {
+        let mut folded = [0u8; 32];
+        if let Some(short) = folded.get_mut(..name.len()).filter(|_| name.is_ascii()) {
+            short.copy_from_slice(name.as_bytes());
+            short.make_ascii_lowercase();
+            if let Ok(key) = std::str::from_utf8(short) {
+                return self.place(key.trim());
+            }
+        }
+        self.place(&genre::key(name))
     }
 
     /// Adds all of another taste.
@@ -143,6 +168,27 @@ impl<'a> Builder<'a> {
         }
         body.splice(0..0, head);
         Ok(body)
+    }
+}
+
+/// FNV-1a: the memo is small and bounded, so it needs a quick hash and not one that withstands chosen keys.
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 
