@@ -73,15 +73,6 @@ impl ReproducibleSum {
         Ok(())
     }
 
-    /// Takes back a term that was added, for a moving window. The rest is exact to 96 bits below the largest term that
-    /// was ever in.
-    pub fn remove(&mut self, term: f64) -> Result<()> {
-        let terms = self.terms;
-        self.add(-term)?;
-        self.terms = terms.saturating_sub(1);
-        Ok(())
-    }
-
     /// How many terms were added.
     pub const fn terms(&self) -> u64 {
         self.terms

@@ -102,14 +102,14 @@ impl Digits<'_> {
     /// `YYYY-MM-DD[(T| )HH:MM[:SS[.f...]][Z|(+|-)HH[[:]MM]]]`
     fn instant(&mut self) -> Option<i64> {
         let year = self.number(4, 9999)?;
-        self.expect(b"-")?;
+        self.eat(b"-")?;
         let month = self.number(2, 12)?;
-        self.expect(b"-")?;
+        self.eat(b"-")?;
         let day = self.number(2, 31)?;
         let date = civil::Date::new(year as i16, month as i8, day as i8).ok()?;
         let days = i64::from(date.since(civil::date(1970, 1, 1)).ok()?.get_days());
         let mut us = days * DAY_US;
-        if self.expect(b"Tt ").is_some() {
+        if self.eat(b"Tt ").is_some() {
             us += self.clock()? - self.offset()?;
         }
         self.0.is_empty().then_some(us)
@@ -117,12 +117,12 @@ impl Digits<'_> {
 
     fn clock(&mut self) -> Option<i64> {
         let hour = self.number(2, 23)?;
-        self.expect(b":")?;
+        self.eat(b":")?;
         let mut seconds = hour * 3600 + self.number(2, 59)? * 60;
         let mut fraction = 0;
-        if self.expect(b":").is_some() {
+        if self.eat(b":").is_some() {
             seconds += self.number(2, 59)?;
-            if self.expect(b".,").is_some() {
+            if self.eat(b".,").is_some() {
                 fraction = self.fraction()?;
             }
         }
@@ -140,13 +140,13 @@ impl Digits<'_> {
 
     /// How far the clock is ahead of UTC.
     fn offset(&mut self) -> Option<i64> {
-        let sign = match self.expect(b"Zz+-") {
+        let sign = match self.eat(b"Zz+-") {
             Some(b'+') => 1,
             Some(b'-') => -1,
             _ => return Some(0),
         };
         let mut minutes = self.number(2, 23)? * 60;
-        if self.expect(b":").is_some() || !self.0.is_empty() {
+        if self.eat(b":").is_some() || !self.0.is_empty() {
             minutes += self.number(2, 59)?;
         }
         Some(sign * minutes * 60_000_000)
@@ -161,7 +161,7 @@ impl Digits<'_> {
     }
 
     /// One of these bytes.
-    fn expect(&mut self, any: &[u8]) -> Option<u8> {
+    fn eat(&mut self, any: &[u8]) -> Option<u8> {
         let (first, rest) = self.0.split_first()?;
         any.contains(first).then(|| {
             self.0 = rest;
@@ -197,11 +197,6 @@ pub fn decay(weight: f64, age_us: i64, half_life_hours: f64) -> Result<f64> {
         return Ok(decayed);
     }
     Err(Error::invalid("weight", "decays to a value outside the range of a double"))
-}
-
-/// The day number of an instant in UTC, days since 1970-01-01.
-pub const fn day_number(us: i64) -> i64 {
-    us.div_euclid(DAY_US)
 }
 
 #[cfg(test)]

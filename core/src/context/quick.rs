@@ -49,18 +49,18 @@ pub(super) fn either<'a>(text: &'a str, first: &str, second: &str) -> Option<Opt
 fn read<'a>(text: &'a str, mut put: impl FnMut(&'a str, Plain<'a>)) -> Option<()> {
     let mut at = Cursor { text, at: 0 };
     at.blank();
-    at.expect(b'{')?;
+    at.eat(b'{')?;
     at.blank();
-    if at.expect(b'}').is_none() {
+    if at.eat(b'}').is_none() {
         loop {
             let key = at.string()?;
             at.blank();
-            at.expect(b':')?;
+            at.eat(b':')?;
             at.blank();
             put(key, at.value()?);
             at.blank();
-            if at.expect(b',').is_none() {
-                at.expect(b'}')?;
+            if at.eat(b',').is_none() {
+                at.eat(b'}')?;
                 break;
             }
             at.blank();
@@ -82,7 +82,7 @@ impl<'a> Cursor<'a> {
     }
 
     #[inline]
-    fn expect(&mut self, byte: u8) -> Option<()> {
+    fn eat(&mut self, byte: u8) -> Option<()> {
         (self.peek()? == byte).then(|| self.at += 1)
     }
 
@@ -95,11 +95,11 @@ impl<'a> Cursor<'a> {
 
     #[inline]
     fn string(&mut self) -> Option<&'a str> {
-        self.expect(b'"')?;
+        self.eat(b'"')?;
         let start = self.at;
         self.at += plain_length(self.text.as_bytes().get(start..)?);
         let text = self.text.get(start..self.at)?;
-        self.expect(b'"')?;
+        self.eat(b'"')?;
         Some(text)
     }
 
@@ -121,13 +121,13 @@ impl<'a> Cursor<'a> {
 
     fn number(&mut self) -> Option<Plain<'a>> {
         let start = self.at;
-        let _ = self.expect(b'-');
-        if self.expect(b'0').is_none() {
+        let _ = self.eat(b'-');
+        if self.eat(b'0').is_none() {
             self.digits()?;
         }
         let integer = self.text.get(start..self.at)?;
         let mut whole = true;
-        if self.expect(b'.').is_some() {
+        if self.eat(b'.').is_some() {
             whole = false;
             self.digits()?;
         }
