@@ -6,9 +6,11 @@
 #![forbid(unsafe_code)]
 
 pub mod behavior;
+mod bytes;
 pub mod catalogue;
 pub mod context;
 mod error;
+pub mod exact;
 pub mod genre;
 pub mod latest;
 pub mod list;

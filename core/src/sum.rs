@@ -177,7 +177,7 @@ impl ReproducibleSum {
 }
 
 /// A finite non-zero double as integer mantissa and power of two.
-fn decompose(x: f64) -> (i64, i64) {
+pub(crate) fn decompose(x: f64) -> (i64, i64) {
     let bits = x.to_bits();
     let exponent = (bits >> 52 & 0x7ff) as i64;
     let fraction = (bits & 0xf_ffff_ffff_ffff) as i64;

@@ -1,7 +1,8 @@
 //! Collecting contents and genre weights, and writing them as a taste.
 
-use super::{checksum, Taste, CHUNK, HEAD, MAGIC};
-use crate::{genre, sum, sum::ReproducibleSum, Error, Result};
+use super::{checksum, Taste, MAGIC, WEIGHT};
+use crate::bytes::{put_signed, put_unsigned};
+use crate::{exact::ExactSum, genre, sum, Error, Result};
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Range;
@@ -13,7 +14,7 @@ const MEMO: usize = 4096;
 #[derive(Default)]
 pub(crate) struct Builder<'a> {
     pub(super) items: Vec<i64>,
-    pub(super) sums: Vec<ReproducibleSum>,
+    pub(super) sums: Vec<ExactSum>,
     /// Genre keys with the place of their sum.
     pub(super) genres: BTreeMap<Box<str>, usize>,
     /// Texts of genres seen, with the places of the sums they add to: a group repeats the same few.
@@ -41,7 +42,7 @@ impl<'a> Builder<'a> {
         let places = self.places.get(range).unwrap_or_default();
         let share = scaled / places.len() as f64;
         for place in places {
-            self.sums.get_mut(*place).ok_or(Error::Internal)?.add_scaled(share, whole as i64)?;
+            self.sums.get_mut(*place).ok_or(Error::Internal)?.add(share, whole as i64)?;
         }
         Ok(())
     }
@@ -81,7 +82,7 @@ impl<'a> Builder<'a> {
         }
         for (key, weight) in taste.genres() {
             let key = std::str::from_utf8(key).map_err(|_| super::damaged("a key is not UTF-8"))?;
-            self.genre(key)?.add_scaled(weight, taste.exponent)?;
+            self.genre(key)?.add(weight, taste.exponent)?;
         }
         Ok(())
     }
@@ -98,7 +99,7 @@ impl<'a> Builder<'a> {
     }
 
     /// The sum of a genre, 0 at first.
-    pub(super) fn genre(&mut self, key: &str) -> Result<&mut ReproducibleSum> {
+    pub(super) fn genre(&mut self, key: &str) -> Result<&mut ExactSum> {
         let place = self.place(key)?;
         self.sums.get_mut(place).ok_or(Error::Internal)
     }
@@ -111,13 +112,13 @@ impl<'a> Builder<'a> {
         if place >= usize::from(u16::MAX) {
             return Err(Error::invalid("genres", "one taste holds at most 65535 genres"));
         }
-        self.sums.push(ReproducibleSum::default());
+        self.sums.push(ExactSum::default());
         self.genres.insert(key.into(), place);
         Ok(place)
     }
 
     /// The genres with their sums, in the order of the keys.
-    pub(super) fn sums(&self) -> impl Iterator<Item = (&str, &ReproducibleSum)> {
+    pub(super) fn sums(&self) -> impl Iterator<Item = (&str, &ExactSum)> {
         self.genres.iter().filter_map(|(key, place)| Some((key.as_ref(), self.sums.get(*place)?)))
     }
 
@@ -132,43 +133,50 @@ impl<'a> Builder<'a> {
         let usable = |key: &str| (1..=genre::MAX_NAME).contains(&key.len());
         let genres: Vec<(&str, (f64, i64))> =
             self.sums().filter(|(key, _)| usable(key)).map(|(key, sum)| (key, sum.scaled())).collect();
-        let exponent = genres.iter().filter(|(_, (m, _))| *m != 0.0).map(|(_, (_, e))| *e).max().unwrap_or(0);
-        let weights: Vec<f64> = genres.iter().map(|(_, (m, e))| sum::scale(*m, e.saturating_sub(exponent))).collect();
-        let squares = weights.iter().fold(0.0, |sum, w| sum + w.max(0.0) * w.max(0.0));
-        let chunks = chunks(&self.items);
-        let text: usize = genres.iter().map(|(key, _)| key.len()).sum();
-        let contents =
-            u32::try_from(self.items.len()).map_err(|_| Error::invalid("content", "too many in one taste"))?;
-
-        let mut body = Vec::new();
-        body.try_reserve_exact(HEAD + genres.len() * 9 + text + chunks.len() * CHUNK + self.items.len() * 2)?;
-        body.extend(weights.iter().flat_map(|w| w.to_le_bytes()));
-        body.extend(genres.iter().map(|(key, _)| key.len() as u8));
-        body.extend(genres.iter().flat_map(|(key, _)| key.bytes()));
-        for (high, length) in &chunks {
-            body.extend(high.to_le_bytes().into_iter().take(6).chain(length.to_le_bytes()));
-        }
-        body.extend(self.items.iter().flat_map(|item| (*item as u16).to_le_bytes()));
-
-        let mut head = [0u8; HEAD];
-        let fields = MAGIC
-            .into_iter()
-            .chain((genres.len() as u16).to_le_bytes())
-            .chain(contents.to_le_bytes())
-            .chain([0; 4])
-            .chain((chunks.len() as u32).to_le_bytes())
-            .chain(exponent.to_le_bytes())
-            .chain(squares.to_le_bytes());
-        for (to, byte) in head.iter_mut().zip(fields) {
-            *to = byte;
-        }
-        let crc = checksum(&head, &body).to_le_bytes();
-        for (to, byte) in head.iter_mut().skip(8).zip(crc) {
-            *to = byte;
-        }
-        body.splice(0..0, head);
-        Ok(body)
+        write(&genres, &self.items)
     }
+}
+
+/// The value: genre keys with their weights, mantissa and exponent, ascending by key; contents ascending.
+pub(super) fn write(genres: &[(&str, (f64, i64))], items: &[i64]) -> Result<Vec<u8>> {
+    let contents = u32::try_from(items.len()).map_err(|_| Error::invalid("content", "too many in one taste"))?;
+    let exponent = genres.iter().filter(|(_, (m, _))| *m != 0.0).map(|(_, (_, e))| *e).max().unwrap_or(0);
+    let chunks = chunks(items);
+    let text: usize = genres.iter().map(|(key, _)| key.len()).sum();
+
+    let mut out = Vec::new();
+    out.try_reserve(64 + genres.len() * (WEIGHT + 1) + text + chunks.len() * 8 + items.len() * 2)?;
+    out.extend(MAGIC);
+    out.extend([0; 4]);
+    put_unsigned(&mut out, genres.len() as u64)?;
+    put_unsigned(&mut out, u64::from(contents))?;
+    put_unsigned(&mut out, chunks.len() as u64)?;
+    put_signed(&mut out, exponent)?;
+    for (_, (mantissa, own)) in genres {
+        let weight = rounded(sum::scale(*mantissa, own.saturating_sub(exponent)));
+        out.extend(weight.to_le_bytes().into_iter().skip(2));
+    }
+    out.extend(genres.iter().map(|(key, _)| key.len() as u8));
+    out.extend(genres.iter().flat_map(|(key, _)| key.bytes()));
+    let mut last = None;
+    for (high, length) in chunks {
+        match last.replace(high) {
+            Some(before) => put_unsigned(&mut out, high.wrapping_sub(before) as u64)?,
+            None => put_signed(&mut out, high)?,
+        }
+        put_unsigned(&mut out, length)?;
+    }
+    out.extend(items.iter().flat_map(|item| (*item as u16).to_le_bytes()));
+    let (head, body) = out.split_at_mut_checked(6).ok_or(Error::Internal)?;
+    for (to, byte) in head.iter_mut().skip(2).zip(checksum(body).to_le_bytes()) {
+        *to = byte;
+    }
+    Ok(out)
+}
+
+/// The nearest double whose lower 16 bits are 0; finite for what is at most 1.
+fn rounded(weight: f64) -> f64 {
+    f64::from_bits((weight.to_bits() + 0x8000) & !0xffff)
 }
 
 /// FNV-1a: the memo is small and bounded, so it needs a quick hash and not one that withstands chosen keys.
@@ -192,11 +200,11 @@ impl Hasher for Fnv {
     }
 }
 
-/// Ascending contents as chunks of one high part: `(high + 2^47, number)`.
-fn chunks(items: &[i64]) -> Vec<(u64, u32)> {
-    let mut chunks: Vec<(u64, u32)> = Vec::new();
+/// Ascending contents as chunks of one high part: `(high, number)`.
+fn chunks(items: &[i64]) -> Vec<(i64, u64)> {
+    let mut chunks: Vec<(i64, u64)> = Vec::new();
     for item in items {
-        let high = ((item >> 16) + (1 << 47)) as u64;
+        let high = item >> 16;
         match chunks.last_mut() {
             Some((last, length)) if *last == high => *length += 1,
             _ => chunks.push((high, 1)),

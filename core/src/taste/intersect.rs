@@ -60,7 +60,7 @@ fn tail(a: &[u8], b: &[u8]) -> u32 {
 }
 
 /// Binary search in ascending little-endian u16.
-fn contains(values: &[u8], x: u16) -> bool {
+pub(super) fn contains(values: &[u8], x: u16) -> bool {
     let (mut low, mut high) = (0, values.len() / 2);
     while low < high {
         let middle = (low + high) / 2;

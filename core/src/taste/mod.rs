@@ -1,36 +1,37 @@
 //! A taste: what one user (or any group of rows) touched and how much each genre weighs, as one compact value.
 //!
-//! Layout, version 1, little-endian:
+//! Layout, version 2, little-endian; *n* is an integer of seven bits a byte, signed ones by zigzag:
 //!
 //! | bytes | what |
 //! |---|---|
-//! | 0..2 | `C`, version 1 |
-//! | 2..4 | genres G |
-//! | 4..8 | contents N |
-//! | 8..12 | CRC-32 of all other bytes |
-//! | 12..16 | chunks K |
-//! | 16..24 | exponent E: a weight means `w * 2^E` |
-//! | 24..32 | sum of the squares of the weights above 0 |
-//! | 8 G | weights, in the order of the keys; at most 1 in absolute value |
+//! | 2 | `C`, version 2 |
+//! | 4 | CRC-32 of all other bytes |
+//! | n | genres G |
+//! | n | contents N |
+//! | n | chunks K |
+//! | n, signed | exponent E: a weight means `w * 2^E` |
+//! | 6 G | weights, in the order of the keys: the upper 48 bits of a double, at most 1 in absolute value |
 //! | G | lengths of the keys |
 //! | | the keys, ascending by bytes |
-//! | 10 K | chunks: high 48 bits of the contents in it, less 2^47; their number; ascending |
+//! | 2 n K | chunks, ascending: the high 48 bits of the contents in it, less those of the chunk before (the first signed); their number |
 //! | 2 N | low 16 bits of the contents, chunk by chunk, ascending |
 //!
 //! So a content costs two bytes, two tastes are intersected eight contents at a time without decoding, and the cosine
-//! of two users of the same genres is one loop over two arrays.
+//! of two users of the same genres is one loop over two arrays. The 37 significant bits of a weight leave a relative error
+//! of at most 2^-37, hence less than 3e-11 in a cosine.
 
 mod build;
 mod intersect;
+pub mod ledger;
 pub mod state;
 
+use crate::bytes::{self, Reader};
 use crate::{genre, similarity, sum, Error, Result};
 
 pub(crate) use build::Builder;
 
-const HEAD: usize = 32;
-const CHUNK: usize = 10;
-const MAGIC: [u8; 2] = [b'C', 1];
+const MAGIC: [u8; 2] = [b'C', 2];
+const WEIGHT: usize = 6;
 const TASTE: &str = "taste";
 
 /// How two tastes compare.
@@ -66,6 +67,20 @@ pub fn items(taste: &[u8]) -> Result<u32> {
     Ok(Taste::read(taste)?.contents)
 }
 
+/// The contents of a taste, ascending.
+pub fn contents(taste: &[u8]) -> Result<Vec<i64>> {
+    let taste = Taste::read(taste)?;
+    let mut contents = Vec::new();
+    contents.try_reserve_exact(taste.contents as usize)?;
+    contents.extend(taste.items());
+    Ok(contents)
+}
+
+/// Whether a content is in a taste.
+pub fn has(taste: &[u8], content: i64) -> Result<bool> {
+    Ok(Taste::read(taste)?.has(content))
+}
+
 /// The taste as JSON: `{"genres":{"drama":1.5},"items":[550]}`, for people and for explanations.
 pub fn to_json(taste: &[u8]) -> Result<String> {
     let taste = Taste::read(taste)?;
@@ -86,9 +101,9 @@ const fn damaged(problem: &'static str) -> Error {
 
 /// A taste's sections, borrowed.
 pub(crate) struct Taste<'a> {
-    contents: u32,
-    exponent: i64,
-    squares: f64,
+    pub(crate) contents: u32,
+    /// A weight means `w * 2^exponent`.
+    pub(crate) exponent: i64,
     weights: &'a [u8],
     lengths: &'a [u8],
     keys: &'a [u8],
@@ -99,60 +114,62 @@ pub(crate) struct Taste<'a> {
 impl<'a> Taste<'a> {
     /// Checks the checksum and every length; what passes cannot make the readers below fail.
     pub(crate) fn read(bytes: &'a [u8]) -> Result<Self> {
-        let (head, body) = bytes.split_first_chunk::<HEAD>().ok_or(damaged("is too short to be one"))?;
-        let [m0, m1, g0, g1, n0, n1, n2, n3, c0, c1, c2, c3, k0, k1, k2, k3, e @ ..] = *head;
+        let (head, body) = bytes.split_first_chunk::<6>().ok_or(damaged("is too short to be one"))?;
+        let [m0, m1, c0, c1, c2, c3] = *head;
         if [m0, m1] != MAGIC {
-            return Err(damaged("does not start as one of version 1"));
+            return Err(damaged("does not start as one of version 2"));
         }
-        if u32::from_le_bytes([c0, c1, c2, c3]) != checksum(head, body) {
+        if u32::from_le_bytes([c0, c1, c2, c3]) != checksum(body) {
             return Err(damaged("fails its checksum"));
         }
-        let [e0, e1, e2, e3, e4, e5, e6, e7, s @ ..] = e;
-        let genres = usize::from(u16::from_le_bytes([g0, g1]));
-        let contents = u32::from_le_bytes([n0, n1, n2, n3]);
-        let chunks = u32::from_le_bytes([k0, k1, k2, k3]) as usize;
-        let short = || damaged("ends before its end");
-        let (weights, rest) = body.split_at_checked(genres * 8).ok_or_else(short)?;
-        let (lengths, rest) = rest.split_at_checked(genres).ok_or_else(short)?;
-        let text = lengths.iter().map(|l| usize::from(*l)).sum();
-        let (keys, rest) = rest.split_at_checked(text).ok_or_else(short)?;
-        let (chunks, lows) = rest.split_at_checked(chunks.checked_mul(CHUNK).ok_or_else(short)?).ok_or_else(short)?;
-        let taste = Self {
-            contents,
-            exponent: i64::from_le_bytes([e0, e1, e2, e3, e4, e5, e6, e7]),
-            squares: f64::from_le_bytes(s),
-            weights,
-            lengths,
-            keys,
-            chunks,
-            lows,
-        };
-        let counted: usize = taste.chunks().map(|(_, length)| length).sum();
-        if counted != contents as usize || lows.len() != counted * 2 {
+        let mut at = Reader::new(body, damaged("ends before its end"));
+        let (genres, contents, chunks) = (at.length()?, at.length()?, at.length()?);
+        let exponent = at.signed()?;
+        let weights = at.bytes(genres.checked_mul(WEIGHT).ok_or_else(|| at.wrong())?)?;
+        let lengths = at.bytes(genres)?;
+        let keys = at.bytes(lengths.iter().map(|l| usize::from(*l)).sum())?;
+        let after_keys = at.rest();
+        let mut counted = 0usize;
+        for _ in 0..chunks {
+            at.unsigned()?;
+            counted = counted.saturating_add(at.length()?);
+        }
+        let lows = at.rest();
+        let chunks = after_keys.get(..after_keys.len() - lows.len()).unwrap_or_default();
+        let contents = u32::try_from(contents).map_err(|_| at.wrong())?;
+        if counted != contents as usize || lows.len() != counted.saturating_mul(2) {
             return Err(damaged("does not hold as many contents as it says"));
         }
-        Ok(taste)
+        Ok(Self { contents, exponent, weights, lengths, keys, chunks, lows })
     }
 
-    /// `(high 48 bits + 2^47, number of contents)` per chunk.
-    fn chunks(&self) -> impl Iterator<Item = (u64, usize)> + 'a {
-        self.chunks.chunks_exact(CHUNK).map(|chunk| match *chunk {
-            [a, b, c, d, e, f, ref n @ ..] => {
-                let length = n.try_into().map_or(0, u32::from_le_bytes) as usize;
-                (u64::from_le_bytes([a, b, c, d, e, f, 0, 0]), length)
-            }
-            _ => (0, 0),
-        })
+    /// `(high 48 bits, number of contents)` per chunk.
+    fn chunks(&self) -> Chunks<'a> {
+        Chunks { rest: self.chunks, high: None }
     }
 
     /// The contents, ascending.
     pub(crate) fn items(&self) -> impl Iterator<Item = i64> + 'a {
-        let mut lows = self.lows.chunks_exact(2);
+        let mut rest = self.lows;
         self.chunks().flat_map(move |(high, length)| {
-            let lows: Vec<&[u8]> = lows.by_ref().take(length).collect();
-            let high = (high as i64).wrapping_sub(1 << 47) << 16;
-            lows.into_iter().map(move |low| high | i64::from(low.try_into().map_or(0, u16::from_le_bytes)))
+            let (lows, after) = rest.split_at_checked(length * 2).unwrap_or((rest, &[]));
+            rest = after;
+            let high = high << 16;
+            lows.chunks_exact(2).map(move |low| high | i64::from(low.try_into().map_or(0, u16::from_le_bytes)))
         })
+    }
+
+    /// Whether a content is in it.
+    pub(crate) fn has(&self, content: i64) -> bool {
+        let mut rest = self.lows;
+        for (high, length) in self.chunks() {
+            let (lows, after) = rest.split_at_checked(length * 2).unwrap_or((rest, &[]));
+            if high == content >> 16 {
+                return intersect::contains(lows, content as u16);
+            }
+            rest = after;
+        }
+        false
     }
 
     /// The genre keys with their weights, ascending.
@@ -166,21 +183,32 @@ impl<'a> Taste<'a> {
     }
 
     fn weights(&self) -> impl Iterator<Item = f64> + 'a {
-        self.weights.chunks_exact(8).map(|w| w.try_into().map_or(0.0, f64::from_le_bytes))
+        self.weights.chunks_exact(WEIGHT).map(|w| match *w {
+            [a, b, c, d, e, f] => f64::from_le_bytes([0, 0, a, b, c, d, e, f]),
+            _ => 0.0,
+        })
     }
 
-    /// Summed in the order of the keys, as the stored squares are, so that a taste with itself gives exactly 1.
+    /// Summed in the order of the keys on both sides, so that a taste with itself gives exactly 1.
     fn cosine(&self, other: &Self) -> f64 {
-        let dot = if self.lengths == other.lengths && self.keys == other.keys {
-            self.weights().zip(other.weights()).fold(0.0, |dot, (a, b)| dot + a.max(0.0) * b.max(0.0))
+        let (dot, squares) = if self.lengths == other.lengths && self.keys == other.keys {
+            let mut sums = (0.0, 0.0, 0.0);
+            for (a, b) in self.weights().zip(other.weights()) {
+                let (a, b) = (a.max(0.0), b.max(0.0));
+                sums = (sums.0 + a * b, sums.1 + a * a, sums.2 + b * b);
+            }
+            (sums.0, sums.1 * sums.2)
         } else {
-            self.merged_dot(other)
+            (self.merged_dot(other), self.squares() * other.squares())
         };
-        let squares = self.squares * other.squares;
         if squares > 0.0 {
             return (dot / squares.sqrt()).clamp(0.0, 1.0);
         }
         0.0
+    }
+
+    fn squares(&self) -> f64 {
+        self.weights().fold(0.0, |sum, w| sum + w.max(0.0) * w.max(0.0))
     }
 
     fn merged_dot(&self, other: &Self) -> f64 {
@@ -201,14 +229,28 @@ impl<'a> Taste<'a> {
     }
 }
 
-/// CRC-32 of a taste without the four bytes that hold it.
-fn checksum(head: &[u8; HEAD], body: &[u8]) -> u32 {
-    let [a, b, c, d, e, f, g, h, _, _, _, _, rest @ ..] = head;
-    let mut crc = crc32fast::Hasher::new();
-    crc.update(&[*a, *b, *c, *d, *e, *f, *g, *h]);
-    crc.update(rest);
-    crc.update(body);
-    crc.finalize()
+struct Chunks<'a> {
+    rest: &'a [u8],
+    high: Option<i64>,
+}
+
+impl Iterator for Chunks<'_> {
+    type Item = (i64, usize);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (step, length) = bytes::unsigned(self.rest)?;
+        let rest = self.rest.get(length..)?;
+        let (contents, length) = bytes::unsigned(rest)?;
+        self.rest = rest.get(length..)?;
+        let high = self.high.map_or(bytes::unzigzag(step), |high| high.wrapping_add(step as i64));
+        self.high = Some(high);
+        Some((high, contents as usize))
+    }
+}
+
+/// CRC-32 of all that follows the head.
+fn checksum(body: &[u8]) -> u32 {
+    crc32fast::hash(body)
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! The state of `taste_agg` and `taste_rollup`: a sequence of records, so that merging is concatenation. A row is
 //! written as it comes and read at the end; [`compact`] folds what is there into one record.
 
-use super::{Builder, Taste};
-use crate::{sum::ReproducibleSum, Error, Result};
+use super::{ledger, Builder, Taste};
+use crate::bytes::Reader;
+use crate::{Error, Result};
 
 const ROW: u8 = 1;
 const TASTE: u8 = 2;
@@ -90,8 +91,8 @@ pub fn compact(state: &[u8]) -> Result<Vec<u8>> {
     let mut built = read(state)?;
     built.distinct_items();
     let mut out = Vec::new();
-    let text: usize = built.sums().map(|(key, _)| key.len() + 1 + ReproducibleSum::BYTES).sum();
-    out.try_reserve_exact(9 + built.items.len() * 8 + text)?;
+    let text: usize = built.sums().map(|(key, _)| key.len() + 32).sum();
+    out.try_reserve(9 + built.items.len() * 8 + text)?;
     let items = u32::try_from(built.items.len()).map_err(|_| Error::invalid("content", "too many in one taste"))?;
     out.push(SUMS);
     out.extend(items.to_le_bytes());
@@ -100,19 +101,19 @@ pub fn compact(state: &[u8]) -> Result<Vec<u8>> {
     for (key, sum) in built.sums() {
         out.push(key.len() as u8);
         out.extend(key.bytes());
-        out.extend(sum.to_bytes());
+        ledger::put_sum(&mut out, sum.clone())?;
     }
     Ok(out)
 }
 
 fn read(state: &[u8]) -> Result<Builder<'_>> {
     let mut built = Builder::default();
-    let mut at = Reader(state);
-    while !at.0.is_empty() {
+    let mut at = Reader::new(state, CORRUPT);
+    while !at.is_empty() {
         match at.array::<1>()? {
             [ROW] => row(&mut at, &mut built)?,
             [TASTE] => {
-                let length = at.length()?;
+                let length = length(&mut at)?;
                 built.taste(&Taste::read(at.bytes(length)?)?)?;
             }
             [SUMS] => sums(&mut at, &mut built)?,
@@ -126,7 +127,7 @@ fn row<'a>(at: &mut Reader<'a>, built: &mut Builder<'a>) -> Result<()> {
     let [has_content] = at.array()?;
     let content = i64::from_le_bytes(at.array()?);
     let (weight, half_lives) = (f64::from_le_bytes(at.array()?), f64::from_le_bytes(at.array()?));
-    let length = at.length()?;
+    let length = length(at)?;
     let genres = at.text(length)?;
     if has_content > 1 || !weight.is_finite() || half_lives.is_nan() || half_lives.abs() > FURTHEST {
         return Err(CORRUPT);
@@ -135,39 +136,19 @@ fn row<'a>(at: &mut Reader<'a>, built: &mut Builder<'a>) -> Result<()> {
 }
 
 fn sums(at: &mut Reader<'_>, built: &mut Builder<'_>) -> Result<()> {
-    let (items, genres) = (at.length()?, at.length()?);
+    let (items, genres) = (length(at)?, length(at)?);
     for item in at.bytes(items.checked_mul(8).ok_or(CORRUPT)?)?.chunks_exact(8) {
         built.item(item.try_into().map_or(0, i64::from_le_bytes))?;
     }
     for _ in 0..genres {
         let [length] = at.array()?;
         let key = at.text(usize::from(length))?;
-        let sum = ReproducibleSum::from_bytes(at.bytes(ReproducibleSum::BYTES)?)?;
+        let sum = ledger::read_sum(at)?;
         built.genre(key)?.merge(&sum)?;
     }
     Ok(())
 }
 
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
-        let (array, rest) = self.0.split_first_chunk::<N>().ok_or(CORRUPT)?;
-        self.0 = rest;
-        Ok(*array)
-    }
-
-    fn length(&mut self) -> Result<usize> {
-        Ok(u32::from_le_bytes(self.array()?) as usize)
-    }
-
-    fn bytes(&mut self, length: usize) -> Result<&'a [u8]> {
-        let (bytes, rest) = self.0.split_at_checked(length).ok_or(CORRUPT)?;
-        self.0 = rest;
-        Ok(bytes)
-    }
-
-    fn text(&mut self, length: usize) -> Result<&'a str> {
-        std::str::from_utf8(self.bytes(length)?).map_err(|_| CORRUPT)
-    }
+fn length(at: &mut Reader<'_>) -> Result<usize> {
+    Ok(u32::from_le_bytes(at.array()?) as usize)
 }
