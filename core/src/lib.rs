@@ -14,6 +14,7 @@ pub mod exact;
 pub mod genre;
 pub mod latest;
 pub mod list;
+pub mod posting;
 pub mod similarity;
 pub mod stats;
 pub mod sum;
