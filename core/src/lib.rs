@@ -6,16 +6,19 @@
 #![forbid(unsafe_code)]
 
 pub mod behavior;
+pub mod block;
 mod bytes;
 pub mod catalogue;
 pub mod context;
 mod error;
 pub mod exact;
 pub mod genre;
+pub mod genre_order;
 pub mod latest;
 pub mod list;
 pub mod posting;
 pub mod similarity;
+mod sketch;
 pub mod stats;
 pub mod sum;
 pub mod taste;
