@@ -16,6 +16,7 @@ pub mod genre;
 pub mod genre_order;
 pub mod latest;
 pub mod list;
+pub mod neighbours;
 pub mod posting;
 pub mod similarity;
 mod sketch;
