@@ -20,6 +20,12 @@ use std::sync::LazyLock;
 /// The building blocks: `create view` statements, the same text in both engines.
 pub const VIEWS: &str = include_str!("../../sql/common/views.sql");
 
+/// The state computed from scratch, and what is current: views again.
+pub const STATE: &str = include_str!("../../sql/common/state.sql");
+
+/// What makes a space that is older than its state's tables whole.
+pub const ADOPT: &str = include_str!("../../sql/common/adopt.sql");
+
 /// The settings every space starts with.
 pub const SETTINGS: &str = include_str!("../../sql/common/settings.sql");
 
@@ -101,9 +107,12 @@ macro_rules! relation_files {
 }
 
 /// In the order of creation: a relation may read those before it.
-const FILES: [&str; 10] = relation_files![
+const FILES: [&str; 14] = relation_files![
     "user_similarity_detail",
     "similar_users",
+    "shared_content",
+    "shared_genres",
+    "neighbours_progress",
     "content_metrics",
     "trending_content",
     "favorite_genres",
@@ -112,6 +121,7 @@ const FILES: [&str; 10] = relation_files![
     "experiment_results",
     "context_quality",
     "cotaste_health",
+    "cotaste_verify",
 ];
 
 /// All relations, in the order of creation.

@@ -12,6 +12,7 @@ pub mod catalogue;
 pub mod context;
 mod error;
 pub mod exact;
+pub mod fold;
 pub mod genre;
 pub mod genre_order;
 pub mod latest;

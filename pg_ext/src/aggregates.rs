@@ -2,10 +2,12 @@
 //! core's; a combination is a concatenation. Steps and finals get NULLs, combinations are STRICT.
 
 use crate::convert::OrReport;
-use crate::state::{append, data, update, InAggregate, State};
+use crate::state::{append, data, edit, replace, update, InAggregate, Kept, State};
 use cotaste_core::latest::Latest;
+use cotaste_core::neighbours::{Probe, Ranking};
 use cotaste_core::sum::ReproducibleSum;
-use cotaste_core::{list, taste, Error, Result};
+use cotaste_core::taste::ledger::{changes, weight};
+use cotaste_core::{fold, genre_order, list, posting, taste, Error, Result};
 use pgrx::prelude::*;
 
 #[pg_extern]
@@ -143,4 +145,157 @@ fn latest_value_combine(call: InAggregate, state: State, other: &[u8]) -> State 
 #[pg_extern]
 fn latest_value_final(state: &[u8]) -> f64 {
     Latest::from_bytes(state).or_report().value()
+}
+
+// The state of a space: what the fold collects, and how reads count and rank.
+
+#[pg_extern]
+fn decayed_weight_step(
+    call: InAggregate,
+    state: Option<State>,
+    value: Option<f64>,
+    half_lives: Option<f64>,
+) -> Option<State> {
+    let (Some(value), Some(half_lives)) = (value, half_lives) else { return state };
+    Some(update(&call, state, |bytes| {
+        let mut sum = bytes.map_or_else(|| Ok(ReproducibleSum::default()), ReproducibleSum::from_bytes)?;
+        weight::add(&mut sum, value, half_lives)?;
+        Ok(sum.to_bytes())
+    }))
+}
+
+#[pg_extern]
+fn decayed_weight_final(state: &[u8]) -> Vec<u8> {
+    ReproducibleSum::from_bytes(state).map(|sum| weight::of(&sum).to_vec()).or_report()
+}
+
+#[pg_extern]
+#[allow(clippy::too_many_arguments)]
+fn taste_changes_step(
+    call: InAggregate,
+    state: Option<State>,
+    content: Option<i64>,
+    genres: Option<&str>,
+    was_touched: Option<bool>,
+    was_weight: Option<&[u8]>,
+    is_touched: Option<bool>,
+    is_weight: Option<&[u8]>,
+) -> Option<State> {
+    let Some(content) = content else { return state };
+    let side = |touched: Option<bool>, weight| Option::map(weight, |weight| (touched == Some(true), weight));
+    let (was, is) = (side(was_touched, was_weight), side(is_touched, is_weight));
+    let length = changes::row_len(genres).or_report();
+    Some(append(&call, state, length, None, |row| changes::write_row(row, content, genres, was, is)))
+}
+
+#[pg_extern]
+fn posting_changes_step(
+    call: InAggregate,
+    state: Option<State>,
+    place: Option<i64>,
+    added: Option<bool>,
+) -> Option<State> {
+    let (Some(place), Some(added)) = (place, added) else { return state };
+    Some(append(&call, state, fold::postings::ROW, None, |row| fold::postings::write_row(row, place, added)))
+}
+
+#[pg_extern]
+fn block_changes_step(
+    call: InAggregate,
+    state: Option<State>,
+    slot: Option<i64>,
+    taste: Option<&[u8]>,
+) -> Option<State> {
+    let Some(slot) = slot else { return state };
+    let length = fold::blocks::row_len(taste).or_report();
+    Some(append(&call, state, length, None, |row| fold::blocks::write_row(row, slot, taste)))
+}
+
+#[pg_extern]
+fn changes_combine(call: InAggregate, state: State, other: &[u8]) -> State {
+    let other = data(other).or_report();
+    append(&call, Some(state), other.len(), None, |room| concatenate(room, other))
+}
+
+#[pg_extern]
+fn changes_final(state: &[u8]) -> Vec<u8> {
+    data(state).map(<[u8]>::to_vec).or_report()
+}
+
+#[pg_extern]
+fn extend_genre_order_step(
+    call: InAggregate,
+    state: Option<State>,
+    genre_order: &str,
+    taste: Option<&[u8]>,
+) -> Option<State> {
+    replace(&call, state, |known| {
+        let order = known.map_or(Ok(genre_order), std::str::from_utf8).map_err(|_| Error::internal())?;
+        let longer = taste.map_or(Ok(None), |taste| genre_order::extend(order, taste))?;
+        Ok(longer.or_else(|| known.is_none().then(|| genre_order.to_owned())).map(String::into_bytes))
+    })
+}
+
+#[pg_extern]
+fn extend_genre_order_final(state: &[u8]) -> String {
+    String::from_utf8_lossy(state).into_owned()
+}
+
+#[pg_extern]
+fn count_postings_step(call: InAggregate, state: Option<State>, chunk: i32, users: Option<&[u8]>) -> Option<State> {
+    let Some(users) = users else { return state };
+    let chunk = usize::try_from(chunk).map_err(|_| Error::invalid("chunk", "is below 0")).or_report();
+    let end = chunk.saturating_add(1).saturating_mul(COUNTERS);
+    Some(edit(&call, state, end, |counters| {
+        let counters = counters.get_mut(end - COUNTERS..end).and_then(|chunk| chunk.as_chunks_mut().0.try_into().ok());
+        posting::count_bytes(users, counters.ok_or(Error::Internal)?)
+    }))
+}
+
+/// Bytes of the counters of one chunk.
+const COUNTERS: usize = posting::CHUNK * 2;
+
+#[pg_extern]
+#[allow(clippy::too_many_arguments)]
+fn rank_users_step(
+    call: InAggregate,
+    state: Option<Kept<Ranked>>,
+    counters: Option<&[u8]>,
+    block: i32,
+    users: &[u8],
+    taste: &[u8],
+    genre_order: &str,
+    excluded: Array<i32>,
+    k: i64,
+    jaccard_weight: f64,
+    cosine_weight: f64,
+) -> Kept<Ranked> {
+    let mut state = state.unwrap_or_else(|| {
+        let order = genre_order::GenreOrder::read(genre_order).or_report();
+        let probe = Probe::new(taste, &order).or_report();
+        let k = usize::try_from(k).unwrap_or(0);
+        let mut excluded: Vec<u32> = excluded.iter().flatten().filter_map(|ord| u32::try_from(ord).ok()).collect();
+        excluded.sort_unstable();
+        let ranking = Ranking::new(probe, jaccard_weight, cosine_weight, k).or_report();
+        Kept::keep(&call, Ranked { ranking: Some(ranking), excluded })
+    });
+    let first = u32::try_from(block).unwrap_or(0).saturating_mul(256);
+    let Ranked { ranking, excluded } = state.get();
+    if let Some(ranking) = ranking {
+        ranking.block(first, counters.unwrap_or_default(), users, excluded).or_report();
+    }
+    state
+}
+
+/// The state of `rank_users`: what all rows have in common is read once.
+struct Ranked {
+    ranking: Option<Ranking>,
+    excluded: Vec<u32>,
+}
+
+#[pg_extern]
+fn rank_users_final(state: Option<Kept<Ranked>>) -> Vec<i32> {
+    let ranking = state.and_then(|mut state| state.get().ranking.take());
+    let ords = ranking.map_or_else(Vec::new, Ranking::finish);
+    ords.into_iter().filter_map(|ord| i32::try_from(ord).ok()).collect()
 }

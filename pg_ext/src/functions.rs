@@ -4,7 +4,7 @@ use crate::convert::{epoch_us, instant, OrReport};
 use crate::text::{Jsonb, Label, Text};
 use cotaste_core::context::Field;
 use cotaste_core::stats::Arms;
-use cotaste_core::{behavior, context, genre, similarity, stats, taste, time, Error};
+use cotaste_core::{behavior, context, fold, genre, neighbours, similarity, stats, taste, time, Error};
 use pgrx::prelude::*;
 
 #[pg_extern]
@@ -173,6 +173,54 @@ fn taste_items(taste: &[u8]) -> i64 {
 #[pg_extern]
 fn taste_json(taste: &[u8]) -> String {
     taste::to_json(taste).or_report()
+}
+
+#[pg_extern]
+fn taste_genre_shares(taste: &[u8]) -> String {
+    taste::genre_shares_json(taste).or_report()
+}
+
+#[pg_extern]
+fn taste_has(taste: &[u8], content: i64) -> bool {
+    taste::has(taste, content).or_report()
+}
+
+#[pg_extern]
+fn taste_contents(taste: &[u8]) -> Vec<i64> {
+    taste::contents(taste).or_report()
+}
+
+// The state of a space. These take NULLs: nothing there yet, or nothing left.
+
+#[pg_extern]
+fn follow_taste(taste: Option<&[u8]>, sums: Option<&[u8]>, changes: Option<&[u8]>) -> Option<Vec<u8>> {
+    let followed = taste::ledger::apply(taste, sums, changes.unwrap_or_default()).or_report()?;
+    Some(followed.pack().or_report())
+}
+
+#[pg_extern]
+fn followed_taste(followed: &[u8]) -> &[u8] {
+    taste::ledger::unpack(followed).or_report().0
+}
+
+#[pg_extern]
+fn followed_sums(followed: &[u8]) -> &[u8] {
+    taste::ledger::unpack(followed).or_report().1
+}
+
+#[pg_extern]
+fn apply_postings(users: Option<&[u8]>, changes: Option<&[u8]>) -> Option<Vec<u8>> {
+    fold::postings::apply(users, changes.unwrap_or_default()).or_report()
+}
+
+#[pg_extern]
+fn apply_block(users: Option<&[u8]>, changes: Option<&[u8]>, genre_order: Option<&str>) -> Option<Vec<u8>> {
+    fold::blocks::apply(users, changes.unwrap_or_default(), genre_order.unwrap_or("[]")).or_report()
+}
+
+#[pg_extern]
+fn counted(counters: &[u8], ord: i32) -> i64 {
+    neighbours::counted(counters, ord).into()
 }
 
 // Statistics

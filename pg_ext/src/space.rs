@@ -2,21 +2,29 @@
 //! catalogue written as Postgres views and functions. Pure text; nothing here runs SQL.
 
 use crate::convert::report;
-use cotaste_core::catalogue::{relations, Named, Relation, Type, SETTINGS, VIEWS};
+use cotaste_core::catalogue::{relations, Named, Relation, Type, ADOPT, SETTINGS, STATE, VIEWS};
 use cotaste_core::Error;
 use pgrx::prelude::*;
 
 const TABLES: &str = include_str!("../../sql/postgres/tables.sql");
 const ENGINE_VIEWS: &str = include_str!("../../sql/postgres/views.sql");
+const STATE_TABLES: &str = include_str!("../../sql/postgres/state.sql");
+const FOLD: &str = include_str!("../../sql/postgres/fold.sql");
+const NEIGHBOURS: &str = include_str!("../../sql/postgres/neighbours.sql");
+const TRIGGERS: &str = include_str!("../../sql/postgres/triggers.sql");
+const TASTES: &str = include_str!("../../sql/postgres/tastes.sql");
 const FUNCTIONS: &str = include_str!("../../sql/postgres/functions.sql");
 
-/// The texts in order; each is executed as a whole and may hold several statements.
+/// The texts in order; each is executed as a whole and may hold several statements. `@space@` stands for the schema.
 #[pg_extern]
 fn cotaste_space_sql() -> SetOfIterator<'static, String> {
-    let views = [ENGINE_VIEWS, VIEWS].map(replaceable);
+    let tables = [TABLES, STATE_TABLES].map(String::from);
+    let views = [ENGINE_VIEWS, VIEWS, STATE].map(replaceable);
+    let functions_of_state = [FOLD.to_string(), NEIGHBOURS.to_string(), replaceable(TASTES)];
     let relations = relations().iter().map(|relation| [view(relation), functions(relation)].concat());
-    let rest = [FUNCTIONS, SETTINGS].map(String::from);
-    SetOfIterator::new([TABLES.to_string()].into_iter().chain(views).chain(relations).chain(rest))
+    let rest = [FUNCTIONS, TRIGGERS, SETTINGS, ADOPT].map(String::from);
+    let parts = tables.into_iter().chain(views).chain(functions_of_state).chain(relations).chain(rest);
+    SetOfIterator::new(parts)
 }
 
 /// Functions of the relations' names for a schema that has no space yet: they answer NOT_INITIALIZED. Their text
@@ -72,7 +80,7 @@ fn view(relation: &Relation) -> String {
 /// The function with the arguments, and for relations about users the same for ids of other types.
 fn functions(relation: &Relation) -> String {
     let parameters = parameters(relation);
-    if parameters.is_empty() {
+    if parameters.is_empty() && relation.is_view {
         return String::new();
     }
     let wanted = relation.key.map_or(String::new(), |key| format!("\nwhere r.{} = $1", quote(key.name)));

@@ -20,7 +20,9 @@ const MAX_ALLOC: usize = 0x3fff_ffff;
 pub type Compact = fn(&[u8]) -> Result<Vec<u8>>;
 
 /// Says that Postgres runs an aggregate, the only case in which an argument may be changed in place.
-pub struct InAggregate(());
+pub struct InAggregate {
+    memory: pg_sys::MemoryContext,
+}
 
 // SAFETY: takes no SQL argument; fcinfo is that of the running call.
 unsafe impl<'fcx> ArgAbi<'fcx> for InAggregate {
@@ -30,13 +32,10 @@ unsafe impl<'fcx> ArgAbi<'fcx> for InAggregate {
         // SAFETY: both pointers are Postgres' own; a node starts with its tag.
         unsafe {
             let fcinfo = <pg_sys::FunctionCallInfo as ArgAbi>::unbox_arg_unchecked(arg);
-            let caller = (*fcinfo).context;
-            if caller.is_null() {
-                outside();
-            }
-            match (*caller).type_ {
-                pg_sys::NodeTag::T_AggState | pg_sys::NodeTag::T_WindowAggState => Self(()),
-                _ => outside(),
+            let mut memory = std::ptr::null_mut();
+            match pg_sys::AggCheckCallContext(fcinfo, &mut memory) {
+                0 => outside(),
+                _ => Self { memory },
             }
         }
     }
@@ -106,6 +105,80 @@ impl State {
             let length = varlena::varsize_4b(self.0.as_ptr()).saturating_sub(pg_sys::VARHDRSZ);
             std::slice::from_raw_parts_mut(self.0.as_ptr().cast::<u8>().add(pg_sys::VARHDRSZ), length)
         }
+    }
+}
+
+/// Changes a state of plain bytes in place; it is grown with zeros to `least` bytes first.
+pub fn edit(
+    _: &InAggregate,
+    state: Option<State>,
+    least: usize,
+    change: impl FnOnce(&mut [u8]) -> Result<()>,
+) -> State {
+    let mut state = match state {
+        Some(state) if state.bytes().len() >= least => state,
+        state => {
+            let mut larger = State::allocate(least);
+            if let Some(state) = state {
+                copy(larger.bytes_mut(), 0, state.bytes());
+            }
+            larger
+        }
+    };
+    change(state.bytes_mut()).or_report();
+    state
+}
+
+/// A state of plain bytes that the change may replace.
+pub fn replace(
+    _: &InAggregate,
+    state: Option<State>,
+    change: impl FnOnce(Option<&[u8]>) -> Result<Option<Vec<u8>>>,
+) -> Option<State> {
+    match change(state.as_ref().map(State::bytes)).or_report() {
+        Some(bytes) => {
+            let mut state = State::allocate(bytes.len());
+            copy(state.bytes_mut(), 0, &bytes);
+            Some(state)
+        }
+        None => state,
+    }
+}
+
+/// A state that is a Rust value and never leaves its process: declared as `internal` in SQL, dropped with the group.
+pub struct Kept<T>(NonNull<T>);
+
+// SAFETY: declared as internal in SQL, so a datum that is not NULL is the pointer `keep` made.
+unsafe impl<'fcx, T> ArgAbi<'fcx> for Kept<T> {
+    unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
+        // SAFETY: see above.
+        let datum = unsafe { arg.unbox_arg_using_from_datum::<pg_sys::Datum>() };
+        match datum.and_then(|datum| NonNull::new(datum.cast_mut_ptr::<T>())) {
+            Some(kept) => Self(kept),
+            None => report(&Error::internal()),
+        }
+    }
+}
+
+// SAFETY: the pointer lives as long as the group.
+unsafe impl<T> BoxRet for Kept<T> {
+    unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> pgrx::datum::Datum<'fcx> {
+        // SAFETY: see above.
+        unsafe { fcinfo.return_raw_datum(pg_sys::Datum::from(self.0.as_ptr())) }
+    }
+}
+
+impl<T> Kept<T> {
+    /// Keeps a value in the group's memory.
+    pub fn keep(call: &InAggregate, value: T) -> Self {
+        let kept = pgrx::PgMemoryContexts::For(call.memory).leak_and_drop_on_delete(value);
+        Self(NonNull::new(kept).unwrap_or_else(|| report(&Error::OutOfMemory)))
+    }
+
+    /// The value; one function of the aggregate runs at a time.
+    pub fn get(&mut self) -> &mut T {
+        // SAFETY: see above.
+        unsafe { self.0.as_mut() }
     }
 }
 

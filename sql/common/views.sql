@@ -1,32 +1,23 @@
 -- The building blocks of the relations, the same text in both engines. They are internal: their columns may change.
 
--- The numeric settings as one row.
-create view cotaste_parameters as
+-- The settings as one row of numbers, what is missing at its default. A trigger keeps cotaste_parameters like this.
+create view cotaste_settings_row as
 select
-  (select cast(value as double precision) from cotaste_settings where key = 'jaccard_weight') as jaccard_weight,
-  (select cast(value as double precision) from cotaste_settings where key = 'cosine_weight') as cosine_weight,
-  (select cast(value as bigint) from cotaste_settings where key = 'similar_users_k') as similar_users_k,
-  (select cast(value as bigint) from cotaste_settings where key = 'trending_k') as trending_k,
-  (select cast(value as double precision) from cotaste_settings where key = 'taste_half_life_hours') as taste_half_life_hours,
-  (select cast(value as double precision) from cotaste_settings where key = 'trending_half_life_hours') as trending_half_life_hours,
-  (select cast(value as double precision) from cotaste_settings where key = 'rating_prior_weight') as rating_prior_weight,
-  (select value from cotaste_settings where key = 'conversion_action') as conversion_action;
-
--- One taste per user: the contents with an event other than a skip, and the genres by decayed weight. The weights are
--- in half-lives since 1970, so a taste does not change as time passes. Events dated in the future do not count yet.
-create view cotaste_tastes as
-select
-  e.user_id,
-  taste_agg(
-    case when e.action <> 'skip' then e.content_id end,
-    c.genres,
-    e.weight,
-    half_lives(e.occurred_us, (select taste_half_life_hours from cotaste_parameters))
-  ) as taste
-from cotaste_events e
-left join contents c on c.content_id = e.content_id
-where e.occurred_us <= (select now_us from cotaste_clock)
-group by e.user_id;
+  coalesce((select cast(value as double precision) from cotaste_settings where key = 'jaccard_weight'), 0.7) as jaccard_weight,
+  coalesce((select cast(value as double precision) from cotaste_settings where key = 'cosine_weight'), 0.3) as cosine_weight,
+  coalesce((select cast(value as bigint) from cotaste_settings where key = 'similar_users_k'), 10) as similar_users_k,
+  coalesce((select cast(value as bigint) from cotaste_settings where key = 'neighbours_k'), 20) as neighbours_k,
+  coalesce((select cast(value as double precision) from cotaste_settings where key = 'cache_ttl_hours'), 24) as cache_ttl_hours,
+  coalesce((select cast(value as bigint) from cotaste_settings where key = 'fold_at'), 1000) as fold_at,
+  coalesce((select cast(value as bigint) from cotaste_settings where key = 'trending_k'), 20) as trending_k,
+  coalesce((select cast(value as double precision) from cotaste_settings where key = 'taste_half_life_hours'), 720)
+    as taste_half_life_hours,
+  coalesce((select cast(value as double precision) from cotaste_settings where key = 'trending_half_life_hours'), 24)
+    as trending_half_life_hours,
+  coalesce((select cast(value as double precision) from cotaste_settings where key = 'rating_prior_weight'), 10)
+    as rating_prior_weight,
+  coalesce((select value from cotaste_settings where key = 'conversion_action'), 'complete') as conversion_action,
+  (select taste_settings from cotaste_taste_settings) as taste_settings;
 
 -- One row per user and content: what all per-content measures are made of.
 create view cotaste_pairs as

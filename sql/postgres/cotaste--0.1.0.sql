@@ -166,6 +166,21 @@ create function taste_json(taste bytea) returns text
 comment on function taste_json(bytea) is
   'a taste as JSON, for people';
 
+create function taste_genre_shares(taste bytea) returns text
+  language c immutable strict parallel safe cost 100 as 'MODULE_PATHNAME', 'taste_genre_shares_wrapper';
+comment on function taste_genre_shares(bytea) is
+  'the part of each genre in all weight above 0, as a JSON object';
+
+create function taste_has(taste bytea, content bigint) returns boolean
+  language c immutable strict parallel safe cost 5 as 'MODULE_PATHNAME', 'taste_has_wrapper';
+comment on function taste_has(bytea, bigint) is
+  'whether a content is in a taste';
+
+create function taste_contents(taste bytea) returns bigint[]
+  language c immutable strict parallel safe cost 20 as 'MODULE_PATHNAME', 'taste_contents_wrapper';
+comment on function taste_contents(bytea) is
+  'the contents of a taste, ascending';
+
 
 -- Statistics
 
@@ -452,6 +467,154 @@ create aggregate ordered_json_array(value text, "position" bigint) (
 comment on aggregate ordered_json_array(text, bigint) is
   'the values as a JSON array by position, ties by the values'' bytes; [] without rows';
 
+-- The state of a space. The tables cotaste_users, cotaste_postings and cotaste_blocks hold what these make.
+
+create function decayed_weight_step(state bytea, weight double precision, half_lives double precision) returns bytea
+  language c immutable parallel safe as 'MODULE_PATHNAME', 'decayed_weight_step_wrapper';
+comment on function decayed_weight_step(bytea, double precision, double precision) is
+  'part of decayed_weight: adds a row';
+
+create function decayed_weight_final(state bytea) returns bytea
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'decayed_weight_final_wrapper';
+comment on function decayed_weight_final(bytea) is
+  'part of decayed_weight: the value';
+
+create aggregate decayed_weight(weight double precision, half_lives double precision) (
+  sfunc = decayed_weight_step, stype = bytea, sspace = 64,
+  combinefunc = reproducible_sum_combine, finalfunc = decayed_weight_final, parallel = safe
+);
+comment on aggregate decayed_weight(double precision, double precision) is
+  'the sum of weight * 2^half_lives as mantissa and exponent; it has the same bits for every order of the rows';
+
+create function taste_changes_step(
+  state bytea, content bigint, genres text, was_touched boolean, was_weight bytea, is_touched boolean, is_weight bytea
+) returns bytea
+  language c immutable parallel safe as 'MODULE_PATHNAME', 'taste_changes_step_wrapper';
+comment on function taste_changes_step(bytea, bigint, text, boolean, bytea, boolean, bytea) is
+  'part of taste_changes: adds a row';
+
+create function posting_changes_step(state bytea, place bigint, added boolean) returns bytea
+  language c immutable parallel safe as 'MODULE_PATHNAME', 'posting_changes_step_wrapper';
+comment on function posting_changes_step(bytea, bigint, boolean) is
+  'part of posting_changes: adds a row';
+
+create function block_changes_step(state bytea, slot bigint, taste bytea) returns bytea
+  language c immutable parallel safe as 'MODULE_PATHNAME', 'block_changes_step_wrapper';
+comment on function block_changes_step(bytea, bigint, bytea) is
+  'part of block_changes: adds a row';
+
+create function changes_combine(state bytea, other bytea) returns bytea
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'changes_combine_wrapper';
+comment on function changes_combine(bytea, bytea) is
+  'part of taste_changes, posting_changes and block_changes: joins two states';
+
+create function changes_final(state bytea) returns bytea
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'changes_final_wrapper';
+comment on function changes_final(bytea) is
+  'part of taste_changes, posting_changes and block_changes: the changes';
+
+create aggregate taste_changes(
+  content bigint, genres text, was_touched boolean, was_weight bytea, is_touched boolean, is_weight bytea
+) (
+  sfunc = taste_changes_step, stype = bytea, sspace = 1024, combinefunc = changes_combine, finalfunc = changes_final,
+  parallel = safe
+);
+comment on aggregate taste_changes(bigint, text, boolean, bytea, boolean, bytea) is
+  'changes of a user''s contents for follow_taste: what each was and what it is, NULL weights where it was or is nothing';
+
+create aggregate posting_changes(place bigint, added boolean) (
+  sfunc = posting_changes_step, stype = bytea, sspace = 256, combinefunc = changes_combine, finalfunc = changes_final,
+  parallel = safe
+);
+comment on aggregate posting_changes(bigint, boolean) is
+  'changes of a posting list for apply_postings: places 0 to 65535 added or removed';
+
+create aggregate block_changes(slot bigint, taste bytea) (
+  sfunc = block_changes_step, stype = bytea, sspace = 4096, combinefunc = changes_combine, finalfunc = changes_final,
+  parallel = safe
+);
+comment on aggregate block_changes(bigint, bytea) is
+  'changes of a block for apply_block: slots 0 to 255 with their new tastes, NULL for nobody';
+
+create function follow_taste(taste bytea, sums bytea, changes bytea) returns bytea
+  language c immutable parallel safe cost 200 as 'MODULE_PATHNAME', 'follow_taste_wrapper';
+comment on function follow_taste(bytea, bytea, bytea) is
+  'a taste and its sums, or NULLs, after changes; NULL when nothing is left';
+
+create function followed_taste(followed bytea) returns bytea
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'followed_taste_wrapper';
+comment on function followed_taste(bytea) is
+  'the taste follow_taste made';
+
+create function followed_sums(followed bytea) returns bytea
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'followed_sums_wrapper';
+comment on function followed_sums(bytea) is
+  'the sums follow_taste made';
+
+create function apply_postings(users bytea, changes bytea) returns bytea
+  language c immutable parallel safe cost 100 as 'MODULE_PATHNAME', 'apply_postings_wrapper';
+comment on function apply_postings(bytea, bytea) is
+  'a posting list, or NULL, after changes; NULL when nobody is left';
+
+create function apply_block(users bytea, changes bytea, genre_order text) returns bytea
+  language c immutable parallel safe cost 100 as 'MODULE_PATHNAME', 'apply_block_wrapper';
+comment on function apply_block(bytea, bytea, text) is
+  'a block, or NULL, after changes; NULL when nobody is left';
+
+create function extend_genre_order_step(state bytea, genre_order text, taste bytea) returns bytea
+  language c immutable parallel safe as 'MODULE_PATHNAME', 'extend_genre_order_step_wrapper';
+comment on function extend_genre_order_step(bytea, text, bytea) is
+  'part of extend_genre_order: adds a taste';
+
+create function extend_genre_order_final(state bytea) returns text
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'extend_genre_order_final_wrapper';
+comment on function extend_genre_order_final(bytea) is
+  'part of extend_genre_order: the order';
+
+create aggregate extend_genre_order(genre_order text, taste bytea) (
+  sfunc = extend_genre_order_step, stype = bytea, sspace = 512, finalfunc = extend_genre_order_final
+);
+comment on aggregate extend_genre_order(text, bytea) is
+  'a JSON array of genres with those of the tastes appended that it lacks';
+
+create function count_postings_step(state bytea, chunk integer, users bytea) returns bytea
+  language c immutable parallel safe cost 10 as 'MODULE_PATHNAME', 'count_postings_step_wrapper';
+comment on function count_postings_step(bytea, integer, bytea) is
+  'part of count_postings: counts a posting list';
+
+create aggregate count_postings(chunk integer, users bytea) (
+  sfunc = count_postings_step, stype = bytea, sspace = 262144, parallel = safe
+);
+comment on aggregate count_postings(integer, bytea) is
+  'in how many of the posting lists each user is: 16 bits a user, by number';
+
+create function counted(counters bytea, ord integer) returns bigint
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'counted_wrapper';
+comment on function counted(bytea, integer) is
+  'the count of a user in what count_postings made';
+
+create function rank_users_step(
+  state internal, counters bytea, block integer, users bytea, taste bytea, genre_order text, excluded integer[], k bigint,
+  jaccard_weight double precision, cosine_weight double precision
+) returns internal
+  language c immutable parallel safe cost 50 as 'MODULE_PATHNAME', 'rank_users_step_wrapper';
+comment on function rank_users_step(internal, bytea, integer, bytea, bytea, text, integer[], bigint, double precision, double precision) is
+  'part of rank_users: ranks the users of a block';
+
+create function rank_users_final(state internal) returns integer[]
+  language c immutable parallel safe as 'MODULE_PATHNAME', 'rank_users_final_wrapper';
+comment on function rank_users_final(internal) is
+  'part of rank_users: the users';
+
+create aggregate rank_users(
+  counters bytea, block integer, users bytea, taste bytea, genre_order text, excluded integer[], k bigint,
+  jaccard_weight double precision, cosine_weight double precision
+) (
+  sfunc = rank_users_step, stype = internal, sspace = 65536, finalfunc = rank_users_final, finalfunc_modify = read_write
+);
+comment on aggregate rank_users(bytea, integer, bytea, bytea, text, integer[], bigint, double precision, double precision) is
+  'the numbers of all users who can be among the k most similar to a taste, by bounds';
+
 -- The space
 
 create function cotaste_space_sql() returns setof text
@@ -518,7 +681,7 @@ begin
       when 'function' then o.number <= (
         select count(*) from pg_proc where pronamespace = space and proname = o.name)
       when 'trigger' then exists (
-        select from pg_trigger where tgrelid = 'user_behaviors'::regclass and tgname = o.name)
+        select from pg_trigger t join pg_class c on c.oid = t.tgrelid where c.relnamespace = space and t.tgname = o.name)
       else to_regclass(quote_ident(space_schema) || '.' || o.name) is not null
     end), false) into is_whole
     from (
@@ -533,7 +696,7 @@ begin
   end if;
 
   for part in select t from cotaste_space_sql() t loop
-    execute part;
+    execute replace(part, '@space@', quote_ident(space_schema));
   end loop;
   execute format(
     'insert into %I.cotaste_meta (key, value) values (%L, %L), (%L, %L) on conflict (key) do update set value = excluded.value',

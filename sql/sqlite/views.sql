@@ -47,3 +47,13 @@ select
   sqlite_version() as engine_version,
   cotaste_journal_mode() as journal_mode,
   0 as in_recovery;
+
+-- The settings tastes are made with, as one text.
+create view cotaste_taste_settings as
+select coalesce(group_concat(s.setting, ';'), '') as taste_settings
+from (
+  select key || '=' || value as setting
+  from cotaste_settings
+  where key glob 'action_weight.*' or key = 'taste_half_life_hours'
+  order by key
+) s;

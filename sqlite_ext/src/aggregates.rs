@@ -5,7 +5,8 @@ use crate::convert::exact_integer;
 use crate::failure::{Failure, Result};
 use crate::guard;
 use cotaste_core::sum::ReproducibleSum;
-use cotaste_core::{latest, list, taste, Error};
+use cotaste_core::taste::ledger::{changes, weight};
+use cotaste_core::{fold, latest, list, taste, Error};
 use rusqlite::functions::{Aggregate, Context, FunctionFlags, WindowAggregate};
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::Connection;
@@ -17,7 +18,11 @@ pub fn register(db: &Connection) -> rusqlite::Result<()> {
     define::<TasteRollup>(db, "taste_rollup", 1)?;
     define::<Sum>(db, "reproducible_sum", 1)?;
     define::<Latest>(db, "latest_value", 3)?;
-    define::<List>(db, "ordered_json_array", 2)
+    define::<List>(db, "ordered_json_array", 2)?;
+    define::<DecayedWeight>(db, "decayed_weight", 2)?;
+    define::<TasteChanges>(db, "taste_changes", 6)?;
+    define::<PostingChanges>(db, "posting_changes", 2)?;
+    define::<BlockChanges>(db, "block_changes", 2)
 }
 
 /// A group's state: rows in, one value out. No row at all is `Default`.
@@ -152,6 +157,85 @@ impl Group for Sum {
     }
 }
 
+/// `decayed_weight(weight, half_lives)`
+#[derive(Default)]
+struct DecayedWeight(Option<ReproducibleSum>);
+
+impl Group for DecayedWeight {
+    fn push(&mut self, row: &Context<'_>) -> Result<()> {
+        let (Some(value), Some(half_lives)) = (real(row, 0, "weight")?, real(row, 1, "half_lives")?) else {
+            return Ok(());
+        };
+        Ok(weight::add(self.0.get_or_insert_default(), value, half_lives)?)
+    }
+
+    fn finish(&self) -> Result<Value> {
+        Ok(self.0.as_ref().map_or(Value::Null, |sum| Value::Blob(weight::of(sum).to_vec())))
+    }
+}
+
+/// `taste_changes(content, genres, was_touched, was_weight, is_touched, is_weight)`
+#[derive(Default)]
+struct TasteChanges(Vec<u8>);
+
+impl Group for TasteChanges {
+    fn push(&mut self, row: &Context<'_>) -> Result<()> {
+        let Some(content) = integer(row, 0, "content")? else { return Ok(()) };
+        let genres = stored_text(row, 1);
+        let side = |touched: usize, of: usize| -> Result<changes::Side<'_>> {
+            let is_touched = integer(row, touched, "touched")?.is_some_and(|touched| touched != 0);
+            Ok(blob(row, of, "weight")?.map(|weight| (is_touched, weight)))
+        };
+        let (was, is) = (side(2, 3)?, side(4, 5)?);
+        let length = changes::row_len(genres)?;
+        Ok(changes::write_row(grow(&mut self.0, length)?, content, genres, was, is)?)
+    }
+
+    fn finish(&self) -> Result<Value> {
+        Ok(collected(&self.0))
+    }
+}
+
+/// `posting_changes(place, added)`
+#[derive(Default)]
+struct PostingChanges(Vec<u8>);
+
+impl Group for PostingChanges {
+    fn push(&mut self, row: &Context<'_>) -> Result<()> {
+        let (Some(place), Some(added)) = (integer(row, 0, "place")?, integer(row, 1, "added")?) else { return Ok(()) };
+        let room = grow(&mut self.0, fold::postings::ROW)?;
+        Ok(fold::postings::write_row(room, place, added != 0)?)
+    }
+
+    fn finish(&self) -> Result<Value> {
+        Ok(collected(&self.0))
+    }
+}
+
+/// `block_changes(slot, taste)`
+#[derive(Default)]
+struct BlockChanges(Vec<u8>);
+
+impl Group for BlockChanges {
+    fn push(&mut self, row: &Context<'_>) -> Result<()> {
+        let Some(slot) = integer(row, 0, "slot")? else { return Ok(()) };
+        let taste = blob(row, 1, "taste")?;
+        let length = fold::blocks::row_len(taste)?;
+        Ok(fold::blocks::write_row(grow(&mut self.0, length)?, slot, taste)?)
+    }
+
+    fn finish(&self) -> Result<Value> {
+        Ok(collected(&self.0))
+    }
+}
+
+fn collected(changes: &[u8]) -> Value {
+    if changes.is_empty() {
+        return Value::Null;
+    }
+    Value::Blob(changes.to_vec())
+}
+
 /// `latest_value(value, at, id)`
 #[derive(Default)]
 struct Latest(Option<latest::Latest>);
@@ -222,6 +306,14 @@ fn stored_text<'a>(row: &'a Context<'_>, i: usize) -> Option<&'a str> {
     match row.get_raw(i) {
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => std::str::from_utf8(bytes).ok(),
         _ => None,
+    }
+}
+
+fn blob<'a>(row: &'a Context<'_>, i: usize, name: &'static str) -> Result<Option<&'a [u8]>> {
+    match row.get_raw(i) {
+        ValueRef::Null => Ok(None),
+        ValueRef::Blob(blob) => Ok(Some(blob)),
+        _ => Err(Error::invalid(name, "is not a blob").into()),
     }
 }
 

@@ -78,6 +78,11 @@ impl<'a> Args<'a> {
         }
     }
 
+    /// A blob, or none where it is NULL or absent.
+    pub fn optional_blob(self, i: usize, name: &'static str) -> Result<Option<&'a [u8]>> {
+        (!self.is_null(i)).then(|| self.blob(i, name)).transpose()
+    }
+
     /// An id: text, or a number without a fraction, which some drivers send as a double.
     pub fn id(self, i: usize, name: &'static str) -> Result<Cow<'a, str>> {
         if self.kind(i) == ffi::SQLITE_FLOAT {
@@ -165,6 +170,7 @@ pub enum Answer<'a> {
     /// A text that lives as long as the library.
     Static(&'static str),
     Text(Cow<'a, str>),
+    Blob(Cow<'a, [u8]>),
 }
 
 impl From<Option<&'static str>> for Answer<'_> {
@@ -182,6 +188,12 @@ impl<'a> From<Option<Cow<'a, str>>> for Answer<'a> {
 impl From<Option<f64>> for Answer<'_> {
     fn from(real: Option<f64>) -> Self {
         real.map_or(Self::Null, Self::Real)
+    }
+}
+
+impl From<Option<Vec<u8>>> for Answer<'_> {
+    fn from(blob: Option<Vec<u8>>) -> Self {
+        blob.map_or(Self::Null, |blob| Self::Blob(Cow::Owned(blob)))
     }
 }
 
@@ -203,6 +215,10 @@ impl Answer<'_> {
                 Self::Real(real) => ffi::sqlite3_result_double(context, *real),
                 Self::Static(text) => give_text(context, text, ffi::SQLITE_STATIC()),
                 Self::Text(text) => give_text(context, text, ffi::SQLITE_TRANSIENT()),
+                Self::Blob(blob) => {
+                    let (start, length) = (blob.as_ptr().cast(), blob.len() as u64);
+                    ffi::sqlite3_result_blob64(context, start, length, ffi::SQLITE_TRANSIENT());
+                }
             }
         }
     }

@@ -1,13 +1,15 @@
 //! The C entry points. SQLite derives the first one's name from the file's: `cotaste0.so` -> `sqlite3_cotaste_init`.
 
 use crate::failure::{Failure, Result};
+use crate::kept::Kept;
 use crate::scalar::Db;
-use crate::{aggregates, functions, guard, parse_context, relation, space};
+use crate::{aggregates, functions, guard, neighbours, parse_context, relation, space};
 use rusqlite::{ffi, Connection};
 use sqlite_loadable::prelude::register_entrypoint;
 use std::ffi::{c_char, c_int, CStr};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::Arc;
 
 /// SQLite 3.40.1, that of Debian 12, is what everything is tested from.
 const OLDEST: c_int = 3_040_001;
@@ -72,9 +74,12 @@ unsafe fn register(db: *mut ffi::sqlite3, api: *mut ffi::sqlite3_api_routines, w
         // SAFETY: the message, if any, is SQLite's and ours to free.
         return Err(unsafe { taken(text, code) });
     }
+    let kept = Arc::new(Kept::default());
+    // SAFETY: an open connection; it is borrowed: dropping this one does not close it.
+    neighbours::register(&unsafe { Connection::from_handle(db)? }, &kept)?;
     let failed = std::cell::Cell::new(None);
     register_entrypoint(db.cast(), ptr::null_mut(), api.cast(), |db| {
-        failed.set(with_loadable(db, writers).err());
+        failed.set(with_loadable(db, writers, &kept).err());
         Ok(())
     });
     failed.take().map_or(Ok(()), Err)
@@ -107,10 +112,10 @@ fn with_rusqlite(db: Connection) -> rusqlite::Result<bool> {
     Ok(false)
 }
 
-fn with_loadable(db: Db, writers: bool) -> Result<()> {
+fn with_loadable(db: Db, writers: bool, kept: &Arc<Kept>) -> Result<()> {
     functions::register(db)?;
     parse_context::register(db)?;
-    space::register(db, writers)?;
+    space::register(db, writers, kept)?;
     #[cfg(feature = "planted")]
     crate::planted::with_loadable(db)?;
     Ok(())

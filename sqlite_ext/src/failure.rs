@@ -1,5 +1,6 @@
 //! What goes back to the host when a call fails: SQLite's result code and a text whose first word is our stable code.
 
+use crate::statement::has_space;
 use cotaste_core::Error;
 use rusqlite::ffi;
 use std::ffi::{c_int, CStr, CString};
@@ -49,6 +50,15 @@ impl Failure {
             "INTERNAL_ERROR: ",
         ];
         CODES.iter().any(|code| self.message.starts_with(code))
+    }
+
+    /// NOT_INITIALIZED where the cause is that there is no space.
+    pub fn without_space(self, db: &rusqlite::Connection) -> Self {
+        // SAFETY: the handle of an open connection, used by this thread.
+        if self.code & 0xff == ffi::SQLITE_ERROR && !self.is_ours() && !unsafe { has_space(db.handle()) } {
+            return Error::not_initialized().into();
+        }
+        self
     }
 
     /// Puts our code before the host's text, and keeps the host's result code.

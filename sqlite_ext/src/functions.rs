@@ -1,13 +1,14 @@
 //! The value functions: one line each, read top to bottom. The work is in `cotaste_core`.
 
-use crate::convert::Answer::{self, Integer, Null, Real, Static};
+use crate::convert::Answer::{self, Blob, Integer, Null, Real, Static};
 use crate::convert::Args;
 use crate::failure::Result;
-use crate::scalar::{pure, Db, Pure};
+use crate::scalar::{pure, pure_of_nulls, Db, Pure};
 use cotaste_core::context::{self, Field};
 use cotaste_core::similarity::{self, DEFAULT_WEIGHTS};
 use cotaste_core::stats::Arms;
-use cotaste_core::{behavior, genre, stats, taste, time, VERSION};
+use cotaste_core::{behavior, fold, genre, stats, taste, time, VERSION};
+use std::borrow::Cow;
 use std::ffi::c_int;
 
 /// Name, number of arguments, body.
@@ -48,6 +49,8 @@ const FUNCTIONS: &[(&str, c_int, Pure)] = &[
     ("taste_genre_cosine",    2, |a| Ok(Real(parts(a)?.genre_cosine))),
     ("taste_shared_items",    2, |a| Ok(Integer(parts(a)?.shared_items.into()))),
     ("taste_items",           1, |a| Ok(Integer(taste::items(a.blob(0, "taste")?)?.into()))),
+    ("taste_genre_shares",    1, |a| Ok(taste::genre_shares_json(a.blob(0, "taste")?)?.into())),
+    ("taste_has",             2, |a| Ok(Integer(taste::has(a.blob(0, "taste")?, a.integer(1, "content")?)?.into()))),
     ("taste_json",            1, |a| Ok(taste::to_json(a.blob(0, "taste")?)?.into())),
 
     ("wilson_lower",          2, |a| Ok(stats::wilson_lower(a.real(0, "successes")?, a.real(1, "trials")?, stats::Z95)?.into())),
@@ -86,8 +89,32 @@ const FUNCTIONS: &[(&str, c_int, Pure)] = &[
     ("check_occurred_at",     1, |a| checked(behavior::check_occurred_at(a.timestamp(0, "occurred_at")?))),
 ];
 
+/// The state of a space: NULLs stand for what is not there yet.
+#[rustfmt::skip]
+const OF_NULLS: &[(&str, c_int, Pure)] = &[
+    ("follow_taste",          3, |a| follow_taste(a)),
+    ("followed_taste",        1, |a| Ok(part(a.optional_blob(0, "followed")?.map(taste::ledger::unpack).transpose()?.map(|f| f.0)))),
+    ("followed_sums",         1, |a| Ok(part(a.optional_blob(0, "followed")?.map(taste::ledger::unpack).transpose()?.map(|f| f.1)))),
+    ("apply_postings",        2, |a| Ok(fold::postings::apply(a.optional_blob(0, "users")?, changes(a, 1)?)?.into())),
+    ("apply_block",           3, |a| Ok(fold::blocks::apply(a.optional_blob(0, "users")?, changes(a, 1)?, a.text(2, "genre_order")?)?.into())),
+];
+
 pub fn register(db: Db) -> Result<()> {
-    FUNCTIONS.iter().try_for_each(|&(name, arguments, body)| pure(db, name, arguments, body))
+    FUNCTIONS.iter().try_for_each(|&(name, arguments, body)| pure(db, name, arguments, body))?;
+    OF_NULLS.iter().try_for_each(|&(name, arguments, body)| pure_of_nulls(db, name, arguments, body))
+}
+
+fn follow_taste(a: Args<'_>) -> Result<Answer<'_>> {
+    let followed = taste::ledger::apply(a.optional_blob(0, "taste")?, a.optional_blob(1, "sums")?, changes(a, 2)?)?;
+    Ok(followed.map(|followed| followed.pack()).transpose()?.into())
+}
+
+fn changes(a: Args<'_>, i: usize) -> Result<&[u8]> {
+    Ok(a.optional_blob(i, "changes")?.unwrap_or_default())
+}
+
+fn part(part: Option<&[u8]>) -> Answer<'_> {
+    part.map_or(Null, |part| Blob(Cow::Borrowed(part)))
 }
 
 fn label(args: Args<'_>, field: Field) -> Result<Answer<'_>> {

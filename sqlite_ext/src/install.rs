@@ -5,13 +5,15 @@ mod script;
 
 use crate::failure::{Failure, Result};
 use crate::guard;
-use cotaste_core::catalogue::{relations, SETTINGS, VIEWS};
+use cotaste_core::catalogue::{relations, ADOPT, SETTINGS, STATE, VIEWS};
 use cotaste_core::{Error, VERSION};
 use rusqlite::{ffi, Connection, OptionalExtension};
 use script::Object;
 use std::collections::HashMap;
 
 const TABLES: &str = include_str!("../../sql/sqlite/tables.sql");
+const STATE_TABLES: &str = include_str!("../../sql/sqlite/state.sql");
+const TASTES: &str = include_str!("../../sql/sqlite/tastes.sql");
 const ENGINE_VIEWS: &str = include_str!("../../sql/sqlite/views.sql");
 
 /// Says what it did.
@@ -38,6 +40,7 @@ pub unsafe fn run(db: *mut ffi::sqlite3) -> Result<String> {
             create(&db, object, &present, is_new)?;
         }
         db.execute_batch(SETTINGS)?;
+        db.execute_batch(ADOPT)?;
         db.execute(
             "insert into cotaste_meta (key, value) values ('schema_version', ?1) \
              on conflict (key) do update set value = excluded.value",
@@ -52,7 +55,7 @@ pub unsafe fn run(db: *mut ffi::sqlite3) -> Result<String> {
 /// Everything a space consists of, in the order of creation.
 fn objects() -> Result<Vec<Object>> {
     let mut objects = Vec::new();
-    for text in [TABLES, ENGINE_VIEWS, VIEWS] {
+    for text in [TABLES, STATE_TABLES, ENGINE_VIEWS, VIEWS, STATE, TASTES] {
         objects.extend(script::objects(text)?);
     }
     for relation in relations().iter().filter(|relation| relation.is_view) {
@@ -111,15 +114,18 @@ fn check(db: &Connection) -> Result<()> {
 }
 
 /// Runs `f` wholly or not at all.
-fn in_savepoint(db: &Connection, f: impl FnOnce() -> Result<()>) -> Result<()> {
-    db.execute_batch("savepoint cotaste_init")?;
-    let released = guard::catch(f).and_then(|()| Ok(db.execute_batch("release cotaste_init")?));
+pub fn in_savepoint<T>(db: &Connection, f: impl FnOnce() -> Result<T>) -> Result<T> {
+    db.execute_batch("savepoint cotaste_call")?;
+    let released = guard::catch(f).and_then(|value| {
+        db.execute_batch("release cotaste_call")?;
+        Ok(value)
+    });
     released.map_err(|failure| {
         // On a full disk or an I/O error SQLite may have ended the whole transaction, savepoint included: rolling back to
         // it would fail and hide the cause.
         let undone = match db.is_autocommit() {
             true => Ok(()),
-            false => db.execute_batch("rollback to cotaste_init; release cotaste_init"),
+            false => db.execute_batch("rollback to cotaste_call; release cotaste_call"),
         };
         match undone {
             Ok(()) => failure,

@@ -10,10 +10,13 @@ mod aggregates;
 mod convert;
 mod entry;
 mod failure;
+mod fold;
 mod functions;
 mod guard;
 mod host;
 mod install;
+mod kept;
+mod neighbours;
 mod parse_context;
 #[cfg(feature = "planted")]
 mod planted;
@@ -21,4 +24,3 @@ mod relation;
 mod scalar;
 mod space;
 mod statement;
-mod tastes;

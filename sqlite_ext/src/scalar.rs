@@ -14,8 +14,6 @@ type Value = *mut sqlite_loadable::prelude::sqlite3_value;
 
 /// A pure function of its arguments.
 pub type Pure = fn(Args<'_>) -> Result<Answer<'_>>;
-/// A function that also reads or writes the database it is called in.
-pub type Reader = fn(*mut ffi::sqlite3_context, Args<'_>) -> Result<Answer<'static>>;
 
 /// Same arguments, same result, no side effect: usable in indexes, views, triggers, and by an untrusted schema.
 pub const PURE: FunctionFlags =
@@ -36,8 +34,20 @@ pub fn pure(db: Db, name: &str, arguments: c_int, body: Pure) -> Result<()> {
     })
 }
 
-/// NULL arguments reach the function.
-pub fn reader(db: Db, name: &str, arguments: c_int, flags: FunctionFlags, body: Reader) -> Result<()> {
+/// A pure function that NULL arguments reach.
+pub fn pure_of_nulls(db: Db, name: &str, arguments: c_int, body: Pure) -> Result<()> {
+    define(db, name, arguments, PURE, move |context, values| {
+        // SAFETY: as above.
+        let args = unsafe { Args::new(values) };
+        run(context, || body(args));
+    })
+}
+
+/// A function that also reads or writes the database it is called in; NULL arguments reach it.
+pub fn reader<F>(db: Db, name: &str, arguments: c_int, flags: FunctionFlags, body: F) -> Result<()>
+where
+    F: Fn(*mut ffi::sqlite3_context, Args<'_>) -> Result<Answer<'static>> + 'static,
+{
     define(db, name, arguments, flags, move |context, values| {
         // SAFETY: as above.
         let args = unsafe { Args::new(values) };

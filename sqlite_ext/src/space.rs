@@ -2,23 +2,38 @@
 
 use crate::convert::{Answer, Args};
 use crate::failure::Result;
-use crate::guard;
-use crate::install;
+use crate::kept::Kept;
 use crate::scalar::{reader, Db, READS, WRITES};
 use crate::statement::Statement;
-use crate::tastes::Tastes;
+use crate::{fold, guard, install, neighbours};
 use cotaste_core::{behavior, context, time, Error};
 use rusqlite::ffi::{self, sqlite3, sqlite3_context};
 use rusqlite::types::ValueRef;
+use rusqlite::Connection;
 use std::ffi::{c_int, c_void};
+use std::sync::Arc;
+
+/// Recording looks every so many events whether it is time to fold.
+const FOLD_EVERY: i64 = 64;
 
 const RECORD: &str = include_str!("../../sql/sqlite/record.sql");
 
-pub fn register(db: Db, writers: bool) -> Result<()> {
-    reader(db, "user_similarity", 2, READS, user_similarity)?;
+pub fn register(db: Db, writers: bool, kept: &Arc<Kept>) -> Result<()> {
+    let of_pairs = Arc::clone(kept);
+    reader(db, "user_similarity", 2, READS, move |call, args| user_similarity(&of_pairs, call, args))?;
     reader(db, "cotaste_journal_mode", 0, READS, journal_mode)?;
     if writers {
+        let of_all = Arc::clone(kept);
         reader(db, "cotaste_init", 0, WRITES, init)?;
+        reader(db, "cotaste_refresh", 0, WRITES, refresh)?;
+        reader(db, "cotaste_refresh", 1, WRITES, refresh)?;
+        reader(db, "cotaste_rebuild", 0, WRITES, rebuild)?;
+        for arguments in [0, 1] {
+            let kept = Arc::clone(&of_all);
+            reader(db, "cotaste_refresh_neighbours", arguments, WRITES, move |call, args| {
+                refresh_neighbours(&kept, call, args)
+            })?;
+        }
         (3..=7).try_for_each(|arguments| reader(db, "record_behavior", arguments, WRITES, record_behavior))?;
     }
     Ok(())
@@ -35,7 +50,15 @@ fn init(context: *mut sqlite3_context, _: Args<'_>) -> Result<Answer<'static>> {
 
 /// `record_behavior(user_id, content_id, action [, rating, context, occurred_at, event_id]) -> id`
 fn record_behavior(context: *mut sqlite3_context, args: Args<'_>) -> Result<Answer<'static>> {
-    let id = guard::nested(|| record(context, args));
+    let id = guard::nested(|| {
+        let id = record(context, args)?;
+        if id % FOLD_EVERY == 0 {
+            // SAFETY: the connection of the running call. It is borrowed: dropping it does not close it.
+            let db = unsafe { Connection::from_handle(ffi::sqlite3_context_db_handle(context))? };
+            install::in_savepoint(&db, || fold::when_due(&db, now_us(&db)?))?;
+        }
+        Ok(id)
+    });
     id.map(Answer::Integer).map_err(|failure| failure.wrapped(Error::record))
 }
 
@@ -92,17 +115,56 @@ fn label(text: Option<&str>) -> ValueRef<'_> {
 }
 
 /// `user_similarity(a, b) -> double`: 0 for a user without events, NULL for NULL.
-fn user_similarity(context: *mut sqlite3_context, args: Args<'_>) -> Result<Answer<'static>> {
+fn user_similarity(kept: &Kept, context: *mut sqlite3_context, args: Args<'_>) -> Result<Answer<'static>> {
     if args.any_null() {
         return Ok(Answer::Null);
     }
     let (a, b) = (args.id(0, "a")?, args.id(1, "b")?);
     // SAFETY: the connection of the running call.
-    let db = unsafe { ffi::sqlite3_context_db_handle(context) };
-    let tastes = kept(context, SIMILARITY_KEY, Tastes::prepare)?;
+    let similarity = guard::nested(|| unsafe {
+        let db = ffi::sqlite3_context_db_handle(context);
+        kept.connect(db);
+        neighbours::similarity(db, kept, &a, &b)
+    });
+    similarity.map(Answer::Real)
+}
+
+/// `cotaste_refresh([limit]) -> keys folded`
+fn refresh(context: *mut sqlite3_context, args: Args<'_>) -> Result<Answer<'static>> {
+    let limit = (!args.is_null(0)).then(|| args.integer(0, "limit")).transpose()?;
+    writing(context, |db, now_us| fold::refresh(db, limit, now_us))
+}
+
+/// `cotaste_rebuild() -> users`
+fn rebuild(context: *mut sqlite3_context, _: Args<'_>) -> Result<Answer<'static>> {
+    writing(context, fold::rebuild)
+}
+
+/// `cotaste_refresh_neighbours([limit]) -> users computed`
+fn refresh_neighbours(kept: &Kept, context: *mut sqlite3_context, args: Args<'_>) -> Result<Answer<'static>> {
+    let limit = (!args.is_null(0)).then(|| args.integer(0, "limit")).transpose()?;
+    // SAFETY: the connection of the running call.
+    let raw = unsafe { ffi::sqlite3_context_db_handle(context) };
     // SAFETY: as above.
-    let changes = unsafe { ffi::sqlite3_total_changes(db) };
-    guard::nested(|| tastes.similarity(&a, &b, changes)).map(Answer::Real)
+    writing(context, |db, now_us| unsafe {
+        kept.connect(raw);
+        neighbours::refresh(raw, db, kept, limit, now_us)
+    })
+}
+
+/// Changes derived state, wholly or not at all.
+fn writing(
+    context: *mut sqlite3_context,
+    change: impl FnOnce(&Connection, i64) -> Result<i64>,
+) -> Result<Answer<'static>> {
+    // SAFETY: the connection of the running call. It is borrowed: dropping it does not close it.
+    let db = unsafe { Connection::from_handle(ffi::sqlite3_context_db_handle(context))? };
+    let changed = guard::nested(|| install::in_savepoint(&db, || change(&db, now_us(&db)?)));
+    changed.map(Answer::Integer).map_err(|failure| failure.without_space(&db).wrapped(Error::update))
+}
+
+fn now_us(db: &Connection) -> Result<i64> {
+    Ok(db.query_row("select now_us from cotaste_clock", [], |row| row.get(0))?)
 }
 
 /// `cotaste_journal_mode() -> text`: a pragma cannot be read by a view of an untrusted schema.
@@ -133,7 +195,6 @@ fn one_integer(statement: &mut Statement) -> Result<Option<i64>> {
 // functions cache parsed texts that way. The numbers are arbitrary; they only must not be another extension's.
 const RECORD_KEY: c_int = -1_668_314_193;
 const FIND_KEY: c_int = -1_668_314_194;
-const SIMILARITY_KEY: c_int = -1_668_314_195;
 const JOURNAL_KEY: c_int = -1_668_314_196;
 
 /// A statement prepared at the first call of the host's statement.

@@ -45,6 +45,11 @@ impl Statement {
         if index == 0 {
             return Ok(());
         }
+        self.bind_at(index, value)
+    }
+
+    /// Binds the parameter of that number, from 1.
+    pub fn bind_at(&mut self, index: c_int, value: ValueRef<'_>) -> Result<()> {
         // SAFETY: each pointer is valid for its length, and SQLite copies the bytes (TRANSIENT).
         let code = unsafe {
             match value {
@@ -121,6 +126,9 @@ impl Statement {
         unsafe { Failure::last(self.db, code) }
     }
 }
+
+// SAFETY: SQLite's connections may move between threads, and what is used of one is used by one thread at a time.
+unsafe impl Send for Statement {}
 
 impl Drop for Statement {
     fn drop(&mut self) {

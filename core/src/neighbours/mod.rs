@@ -238,5 +238,11 @@ fn shared_from(first: u32, counters: &[u8]) -> [u16; SLOTS] {
     shared
 }
 
+/// The count of a user in little-endian u16 counters by ordinal; 0 beyond them.
+pub fn counted(counters: &[u8], ord: i32) -> u16 {
+    let at = usize::try_from(ord).unwrap_or(usize::MAX).saturating_mul(2);
+    counters.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |count| u16::from_le_bytes(*count))
+}
+
 #[cfg(test)]
 mod tests;

@@ -95,6 +95,19 @@ pub fn to_json(taste: &[u8]) -> Result<String> {
     Ok(json.to_string())
 }
 
+/// Each genre's part of all weight above 0, as a JSON object; `{}` when nothing is above 0.
+///
+/// Shares and not weights, because a weight may be outside the range of a double.
+pub fn genre_shares_json(taste: &[u8]) -> Result<String> {
+    let taste = Taste::read(taste)?;
+    let all = taste.weights().fold(0.0, |sum, w| sum + w.max(0.0));
+    let shares = taste.genres().filter(|(_, weight)| *weight > 0.0).map(|(key, weight)| {
+        std::str::from_utf8(key).map(|key| (key, weight / all)).map_err(|_| damaged("a key is not UTF-8"))
+    });
+    let shares: Vec<_> = shares.collect::<Result<_>>()?;
+    Ok(genre::object(shares.into_iter()).to_string())
+}
+
 const fn damaged(problem: &'static str) -> Error {
     Error::corrupt(TASTE, problem)
 }

@@ -10,29 +10,8 @@
 -- column: computed_at timestamp
 -- column: cached boolean
 -- column: for_user_id text
-select user_id, similarity, jaccard, genre_cosine, shared_items, rank, computed_at, cached, for_user_id
-from (
-  select
-    s.*,
-    row_number() over (partition by for_user_id order by similarity desc, user_id) as rank,
-    k.now as computed_at,
-    false as cached,
-    p.similar_users_k
-  from (
-    select
-      other.user_id,
-      taste_similarity(me.taste, other.taste, w.jaccard_weight, w.cosine_weight) as similarity,
-      taste_jaccard(me.taste, other.taste) as jaccard,
-      taste_genre_cosine(me.taste, other.taste) as genre_cosine,
-      taste_shared_items(me.taste, other.taste) as shared_items,
-      me.user_id as for_user_id
-    from cotaste_tastes me
-    join cotaste_tastes other on other.user_id <> me.user_id
-    cross join cotaste_parameters w
-  ) s
-  cross join cotaste_clock k
-  cross join cotaste_parameters p
-  where similarity > 0
-) ranked
-where rank <= coalesce($2, similar_users_k)
+select
+  n.user_id, n.similarity, n.jaccard, n.genre_cosine, n.shared_items, n.rank, n.computed_at, n.cached,
+  u.user_id as for_user_id
+from cotaste_known_users u, cotaste_neighbours_of(u.user_id, $2) n
 order by for_user_id, rank

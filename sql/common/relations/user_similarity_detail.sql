@@ -25,8 +25,8 @@ from (
   from (
     -- The limit keeps each taste from being computed once per use.
     select
-      (select taste from cotaste_tastes where user_id = $1) as a,
-      (select taste from cotaste_tastes where user_id = $2) as b
+      (select taste from cotaste_current_tastes where user_id = $1) as a,
+      (select taste from cotaste_current_tastes where user_id = $2) as b
     limit 1
   ) tastes
 ) parts

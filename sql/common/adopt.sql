@@ -1,0 +1,5 @@
+-- Events older than the state's tables are in nobody's taste yet.
+update cotaste_parameters set stale = true
+where not stale
+  and not exists (select 1 from cotaste_users) and not exists (select 1 from cotaste_queue)
+  and exists (select 1 from user_behaviors);

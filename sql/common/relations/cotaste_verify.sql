@@ -1,0 +1,81 @@
+-- cotaste_verify: what of the state differs from what the log gives; no row when all is well. Users with something pending are left out: they are read from the log
+-- function only
+-- column: part text
+-- column: key text
+-- column: problem text
+select part, key, problem
+from (
+  select distinct
+    'cotaste_user_contents' as part,
+    user_id || ' ' || cast(content_id as text) as key,
+    'is not what the log gives' as problem,
+    user_id
+  from (
+    select * from (
+      select l.user_id, l.content_id, l.events, l.touches, l.weight from cotaste_log_pairs l where l.events > 0
+      except
+      select s.user_id, s.content_id, s.events, s.touches, s.weight from cotaste_user_contents s
+    ) missing
+    union all
+    select * from (
+      select s.user_id, s.content_id, s.events, s.touches, s.weight from cotaste_user_contents s
+      except
+      select l.user_id, l.content_id, l.events, l.touches, l.weight from cotaste_log_pairs l where l.events > 0
+    ) surplus
+  ) pairs
+  union all
+  select distinct 'cotaste_users', user_id, 'is not what cotaste_user_contents gives', user_id
+  from (
+    select * from (
+      select t.user_id, followed_taste(t.followed) as taste, followed_sums(t.followed) as sums from cotaste_state_tastes t
+      except
+      select u.user_id, u.taste, u.sums from cotaste_users u
+    ) missing
+    union all
+    select * from (
+      select u.user_id, u.taste, u.sums from cotaste_users u
+      except
+      select t.user_id, followed_taste(t.followed), followed_sums(t.followed) from cotaste_state_tastes t
+    ) surplus
+  ) users
+  union all
+  select 'cotaste_users', u.user_id, 'has another number of items than its taste', null
+  from cotaste_users u
+  where u.items <> taste_items(u.taste)
+  union all
+  select distinct
+    'cotaste_postings', cast(content_id as text) || ' ' || cast(chunk as text), 'is not what cotaste_user_contents gives', null
+  from (
+    select * from (
+      select l.content_id, l.chunk, l.users from cotaste_state_postings l
+      except
+      select p.content_id, p.chunk, p.users from cotaste_postings p
+    ) missing
+    union all
+    select * from (
+      select p.content_id, p.chunk, p.users from cotaste_postings p
+      except
+      select l.content_id, l.chunk, l.users from cotaste_state_postings l
+    ) surplus
+  ) postings
+  union all
+  select distinct 'cotaste_blocks', cast(block as text), 'is not what cotaste_users gives', null
+  from (
+    select * from (
+      select l.block, l.users from cotaste_state_blocks l except select b.block, b.users from cotaste_blocks b
+    ) missing
+    union all
+    select * from (
+      select b.block, b.users from cotaste_blocks b except select l.block, l.users from cotaste_state_blocks l
+    ) surplus
+  ) blocks
+) problems
+where user_id is null
+  or (
+    not (select p.stale from cotaste_parameters p)
+    and not exists (
+      select 1 from cotaste_queue q
+      where q.user_id = problems.user_id and q.due_us <= (select k.now_us from cotaste_clock k)
+    )
+  )
+order by part, key

@@ -1,0 +1,104 @@
+-- The state computed from scratch, level by level: what the fold must arrive at, what the rebuild writes and what
+-- cotaste_verify() compares with.
+
+-- Level 1 from the log: each user's events with each content up to now, and the time of the first one still to come.
+create view cotaste_log_pairs as
+select
+  e.user_id,
+  e.content_id,
+  cast(sum(case when e.occurred_us <= k.now_us then 1 else 0 end) as bigint) as events,
+  cast(sum(case when e.occurred_us <= k.now_us and e.action <> 'skip' then 1 else 0 end) as bigint) as touches,
+  decayed_weight(
+    case when e.occurred_us <= k.now_us then e.weight end, half_lives(e.occurred_us, p.taste_half_life_hours)
+  ) as weight,
+  min(case when e.occurred_us > k.now_us then e.occurred_us end) as next_us
+from cotaste_events e
+cross join cotaste_clock k
+cross join cotaste_parameters p
+group by e.user_id, e.content_id;
+
+-- One taste per user from the log: the contents with an event other than a skip, and the genres by decayed weight. The
+-- weights are in half-lives since 1970, so a taste does not change as time passes.
+create view cotaste_tastes as
+select user_id, followed_taste(followed) as taste
+from (
+  select
+    l.user_id,
+    follow_taste(
+      cast(null as bytea), cast(null as bytea),
+      taste_changes(l.content_id, c.genres, cast(null as boolean), cast(null as bytea), l.touches > 0, l.weight)
+    ) as followed
+  from cotaste_log_pairs l
+  left join contents c on c.content_id = l.content_id
+  where l.events > 0
+  group by l.user_id
+) f;
+
+-- The same from level 1, with the sums; users numbered by their ids.
+create view cotaste_state_tastes as
+select user_id, cast(row_number() over (order by user_id) - 1 as integer) as ord, followed
+from (
+  select
+    l.user_id,
+    follow_taste(
+      cast(null as bytea), cast(null as bytea),
+      taste_changes(l.content_id, c.genres, cast(null as boolean), cast(null as bytea), l.touches > 0, l.weight)
+    ) as followed
+  from cotaste_user_contents l
+  left join contents c on c.content_id = l.content_id
+  group by l.user_id
+) f;
+
+-- The posting lists of level 1.
+create view cotaste_state_postings as
+select
+  l.content_id,
+  u.ord / 65536 as chunk,
+  apply_postings(cast(null as bytea), posting_changes(u.ord % 65536, true)) as users
+from cotaste_user_contents l
+join cotaste_users u on u.user_id = l.user_id
+where l.touches > 0
+group by l.content_id, u.ord / 65536;
+
+-- The blocks of the tastes.
+create view cotaste_state_blocks as
+select b.block, apply_block(cast(null as bytea), b.changes, s.genre_order) as users
+from (
+  select u.ord / 256 as block, block_changes(u.ord % 256, u.taste) as changes
+  from cotaste_users u
+  group by u.ord / 256
+) b
+cross join cotaste_fold_state s;
+
+-- Users whose state is up to date.
+create view cotaste_clean_users as
+select u.user_id, u.ord, u.items, u.changed_us, u.taste
+from cotaste_users u
+where not (select p.stale from cotaste_parameters p)
+  and not exists (
+    select 1 from cotaste_queue q where q.user_id = u.user_id and q.due_us <= (select k.now_us from cotaste_clock k)
+  );
+
+-- Every user's taste as of now: from the state where it is up to date, else from the log.
+create view cotaste_current_tastes as
+select c.user_id, c.taste from cotaste_clean_users c
+union all
+select d.user_id, d.taste
+from (
+  select q.user_id, (select t.taste from cotaste_tastes t where t.user_id = q.user_id) as taste
+  from (
+    select distinct q.user_id from cotaste_queue q where q.due_us <= (select k.now_us from cotaste_clock k)
+  ) q
+  where not (select p.stale from cotaste_parameters p)
+) d
+where d.taste is not null
+union all
+select t.user_id, t.taste from cotaste_tastes t where (select p.stale from cotaste_parameters p);
+
+-- Whoever may have a taste.
+create view cotaste_known_users as
+select u.user_id from cotaste_users u
+union
+select q.user_id from cotaste_queue q
+union
+select b.user_id from user_behaviors b where (select p.stale from cotaste_parameters p);

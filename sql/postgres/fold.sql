@@ -1,0 +1,295 @@
+-- The fold: takes keys off the queue and brings the state up to the log. One at a time; every statement of it must see
+-- what was committed before the lock was taken, so it runs in READ COMMITTED only.
+
+create or replace function cotaste_lock(what integer) returns bigint
+language sql stable parallel safe
+begin atomic
+  select 7000000000000000000 + cast(cast(cast('cotaste_queue' as regclass) as oid) as bigint) * 16 + $1;
+end;
+comment on function cotaste_lock(integer) is
+  'the key of an advisory lock of this space: 1 the fold, 2 the settings, 3 the neighbours';
+
+create or replace function cotaste_fold(most bigint) returns bigint
+language plpgsql
+set search_path from current
+set enable_seqscan = off
+set jit = off
+as $$
+declare
+  folded bigint;
+  now_us bigint := to_epoch_us(clock_timestamp());
+begin
+  with taken as materialized (
+    delete from cotaste_queue
+    where ctid = any (array(select q.ctid from cotaste_queue q where q.due_us <= now_us limit most))
+    returning user_id, content_id
+  ),
+  whole as materialized (select distinct t.user_id from taken t where t.content_id is null),
+  keys as materialized (
+    select t.user_id, t.content_id from taken t where t.content_id is not null
+    union
+    select w.user_id, l.content_id
+    from whole w
+    cross join lateral (
+      select s.content_id from cotaste_user_contents s where s.user_id = w.user_id
+      union
+      select b.content_id from user_behaviors b where b.user_id = w.user_id
+      offset 0
+    ) l
+  ),
+  pairs as materialized (
+    select
+      k.user_id, k.content_id, c.genres,
+      w.user_id is not null as is_whole,
+      s.touches as was_touches, s.weight as was_weight,
+      coalesce(l.events, 0) as events, l.touches, case when l.events > 0 then l.weight end as weight, l.next_us
+    from keys k
+    left join whole w on w.user_id = k.user_id
+    left join lateral (
+      select s.touches, s.weight from cotaste_user_contents s
+      where s.user_id = k.user_id and s.content_id = k.content_id offset 0
+    ) s on true
+    left join lateral (
+      select p.events, p.touches, p.weight, p.next_us from cotaste_log_pairs p
+      where p.user_id = k.user_id and p.content_id = k.content_id offset 0
+    ) l on true
+    left join lateral (select c.genres from contents c where c.content_id = k.content_id offset 0) c on true
+  ),
+  later as (
+    insert into cotaste_queue (user_id, content_id, due_us)
+    select p.user_id, p.content_id, p.next_us from pairs p where p.next_us is not null
+  ),
+  gone as (
+    delete from cotaste_user_contents
+    where ctid = any (array(
+      select s.ctid
+      from pairs p
+      cross join lateral (
+        select s.ctid from cotaste_user_contents s
+        where p.events = 0 and s.user_id = p.user_id and s.content_id = p.content_id offset 0
+      ) s
+    ))
+  ),
+  kept as (
+    insert into cotaste_user_contents as s (user_id, content_id, events, touches, weight)
+    select p.user_id, p.content_id, p.events, p.touches, p.weight from pairs p where p.events > 0
+    on conflict (user_id, content_id) do update
+    set (events, touches, weight) = (excluded.events, excluded.touches, excluded.weight)
+  ),
+  changed as materialized (
+    select
+      p.user_id, bool_or(p.is_whole) as is_whole,
+      taste_changes(
+        p.content_id, p.genres,
+        not p.is_whole and p.was_touches > 0, case when not p.is_whole then p.was_weight end,
+        p.touches > 0, p.weight
+      ) as changes
+    from pairs p
+    group by p.user_id
+  ),
+  followed as materialized (
+    select
+      c.user_id, u.ord as was_ord,
+      follow_taste(
+        case when not c.is_whole then u.taste end, case when not c.is_whole then u.sums end, c.changes
+      ) as followed
+    from changed c
+    left join lateral (
+      select u.ord, u.taste, u.sums from cotaste_users u where u.user_id = c.user_id offset 0
+    ) u on true
+  ),
+  -- A new user gets the next number.
+  users as materialized (
+    select
+      f.user_id, f.was_ord, f.followed,
+      coalesce(
+        f.was_ord,
+        case when f.followed is not null then
+          (select s.next_ord from cotaste_fold_state s)
+            + cast(row_number() over (partition by f.was_ord is null and f.followed is not null) as integer) - 1
+        end
+      ) as ord
+    from followed f
+  ),
+  orders as materialized (
+    select s.genre_order as was, extend_genre_order(s.genre_order, followed_taste(u.followed)) as genre_order
+    from cotaste_fold_state s
+    cross join users u
+    where u.followed is not null
+    group by s.genre_order
+  ),
+  handed_out as (
+    update cotaste_fold_state s
+    set
+      next_ord = s.next_ord + (select count(*) from users u where u.was_ord is null and u.ord is not null),
+      genre_order = coalesce((select o.genre_order from orders o), s.genre_order)
+    where exists (select from users u where u.was_ord is null and u.ord is not null)
+      or exists (select from orders o where o.genre_order <> o.was)
+  ),
+  left_users as (
+    delete from cotaste_users
+    where ctid = any (array(
+      select v.ctid
+      from users u
+      cross join lateral (
+        select v.ctid from cotaste_users v where u.followed is null and v.user_id = u.user_id offset 0
+      ) v
+    ))
+  ),
+  kept_users as (
+    insert into cotaste_users as v (user_id, ord, items, changed_us, taste, sums)
+    select
+      u.user_id, u.ord, taste_items(followed_taste(u.followed)), now_us, followed_taste(u.followed), followed_sums(u.followed)
+    from users u
+    where u.followed is not null
+    on conflict (user_id) do update
+    set (items, changed_us, taste, sums) = (excluded.items, excluded.changed_us, excluded.taste, excluded.sums)
+  ),
+  lists as materialized (
+    select
+      p.content_id, u.ord / 65536 as chunk,
+      posting_changes(u.ord % 65536, coalesce(p.touches > 0, false)) as changes
+    from pairs p
+    join users u on u.user_id = p.user_id
+    where u.ord is not null and coalesce(p.was_touches > 0, false) <> coalesce(p.touches > 0, false)
+    group by p.content_id, u.ord / 65536
+  ),
+  posted as materialized (
+    select l.content_id, l.chunk, apply_postings(s.users, l.changes) as users
+    from lists l
+    left join lateral (
+      select s.users from cotaste_postings s where s.content_id = l.content_id and s.chunk = l.chunk offset 0
+    ) s on true
+  ),
+  empty_postings as (
+    delete from cotaste_postings
+    where ctid = any (array(
+      select s.ctid
+      from posted p
+      cross join lateral (
+        select s.ctid from cotaste_postings s
+        where p.users is null and s.content_id = p.content_id and s.chunk = p.chunk offset 0
+      ) s
+    ))
+  ),
+  kept_postings as (
+    insert into cotaste_postings as s (content_id, chunk, users)
+    select p.content_id, p.chunk, p.users from posted p where p.users is not null
+    on conflict (content_id, chunk) do update set users = excluded.users
+  ),
+  sketched as materialized (
+    select u.ord / 256 as block, block_changes(u.ord % 256, followed_taste(u.followed)) as changes
+    from users u
+    where u.ord is not null
+    group by u.ord / 256
+  ),
+  blocked as materialized (
+    select
+      k.block,
+      apply_block(
+        s.users, k.changes, coalesce((select o.genre_order from orders o), (select f.genre_order from cotaste_fold_state f))
+      ) as users
+    from sketched k
+    left join lateral (select s.users from cotaste_blocks s where s.block = k.block offset 0) s on true
+  ),
+  empty_blocks as (
+    delete from cotaste_blocks s using blocked b where b.users is null and s.block = b.block
+  ),
+  kept_blocks as (
+    insert into cotaste_blocks as s (block, users)
+    select b.block, b.users from blocked b where b.users is not null
+    on conflict (block) do update set users = excluded.users
+  )
+  select count(*) into folded from taken;
+  return folded;
+end
+$$;
+comment on function cotaste_fold(bigint) is
+  'folds so many keys at most; the caller holds cotaste_lock(1) in a READ COMMITTED transaction';
+
+create or replace function cotaste_rebuild() returns bigint
+language plpgsql
+set search_path from current
+set jit = off
+as $$
+declare
+  users bigint;
+begin
+  perform cotaste_fold_alone('cotaste_rebuild');
+  -- The row stays locked to the end: what makes the state stale from now on waits, and makes it stale again.
+  update cotaste_parameters set stale = false;
+  delete from cotaste_queue;
+  delete from cotaste_user_contents;
+  delete from cotaste_users;
+  delete from cotaste_postings;
+  delete from cotaste_blocks;
+  insert into cotaste_queue (user_id, content_id, due_us)
+  select p.user_id, p.content_id, p.next_us from cotaste_log_pairs p where p.next_us is not null;
+  insert into cotaste_user_contents (user_id, content_id, events, touches, weight)
+  select p.user_id, p.content_id, p.events, p.touches, p.weight from cotaste_log_pairs p where p.events > 0;
+  insert into cotaste_users (user_id, ord, items, changed_us, taste, sums)
+  select
+    s.user_id, s.ord, taste_items(followed_taste(s.followed)), to_epoch_us(clock_timestamp()),
+    followed_taste(s.followed), followed_sums(s.followed)
+  from cotaste_state_tastes s;
+  get diagnostics users = row_count;
+  update cotaste_fold_state set
+    next_ord = users,
+    genre_order = coalesce((select extend_genre_order('[]', u.taste) from cotaste_users u), '[]');
+  insert into cotaste_postings (content_id, chunk, users)
+  select s.content_id, s.chunk, s.users from cotaste_state_postings s;
+  insert into cotaste_blocks (block, users)
+  select s.block, s.users from cotaste_state_blocks s;
+  return users;
+end
+$$;
+comment on function cotaste_rebuild() is 'makes the state anew from the log; returns the number of users';
+
+create or replace function cotaste_fold_alone(caller text) returns void
+language plpgsql
+set search_path from current
+as $$
+begin
+  if current_setting('transaction_isolation') in ('repeatable read', 'serializable') then
+    raise exception using errcode = '25001',
+      message = format('UPDATE_ERROR: %s: the transaction is %s', caller, current_setting('transaction_isolation')),
+      hint = 'Run it in a READ COMMITTED transaction: it must see what others have committed.';
+  end if;
+  perform pg_advisory_xact_lock(cotaste_lock(1));
+end
+$$;
+comment on function cotaste_fold_alone(text) is 'waits until no other fold runs, to the end of the transaction';
+
+create or replace function cotaste_refresh("limit" bigint default null) returns bigint
+language plpgsql
+set search_path from current
+as $$
+declare
+  pending bigint;
+  folded bigint := 0;
+  more bigint;
+begin
+  perform cotaste_fold_alone('cotaste_refresh');
+  select count(*) into pending from cotaste_queue q where q.due_us <= to_epoch_us(clock_timestamp());
+  -- A first load, or one of most of what there is: all at once by groups instead of key by key.
+  if (select p.stale from cotaste_parameters p)
+    or ("limit" is null and pending > 50000 and pending > (select count(*) from cotaste_user_contents) / 2)
+  then
+    perform cotaste_rebuild();
+    return pending;
+  end if;
+  loop
+    more := cotaste_fold(least(coalesce("limit" - folded, 9223372036854775807), 1000000));
+    folded := folded + more;
+    exit when more = 0 or folded >= "limit";
+  end loop;
+  return folded;
+end
+$$;
+comment on function cotaste_refresh(bigint) is
+  'folds what is pending, or so many keys of it, and returns how many; waits for another fold to end';
+
+revoke execute on function cotaste_fold(bigint) from public;
+revoke execute on function cotaste_fold_alone(text) from public;
+revoke execute on function cotaste_rebuild() from public;
+revoke execute on function cotaste_refresh(bigint) from public;

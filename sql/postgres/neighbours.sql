@@ -1,0 +1,290 @@
+-- Similar users. The functions called a row at a time are PL/pgSQL, which keeps its plans between statements. "set
+-- search_path" would cost them a third of their time; instead they only call functions written "begin atomic", which are
+-- bound to their tables and operators when they are made, and inlined into the kept plans. @space@ is this schema.
+
+create or replace function cotaste_clean_pair(a text, b text) returns table (similarity double precision)
+language sql stable parallel safe rows 1
+begin atomic
+  select taste_similarity(x.taste, y.taste, p.jaccard_weight, p.cosine_weight)
+  from cotaste_clean_users x, cotaste_clean_users y, cotaste_parameters p
+  where x.user_id = $1 and y.user_id = $2;
+end;
+comment on function cotaste_clean_pair(text, text) is 'part of user_similarity: of two users with nothing pending';
+
+create or replace function cotaste_current_pair(a text, b text) returns table (similarity double precision)
+language sql stable parallel safe rows 1
+begin atomic
+  select taste_similarity(x.taste, y.taste, p.jaccard_weight, p.cosine_weight)
+  from cotaste_current_tastes x, cotaste_current_tastes y, cotaste_parameters p
+  where x.user_id = $1 and y.user_id = $2;
+end;
+comment on function cotaste_current_pair(text, text) is 'part of user_similarity: of any two users';
+
+create or replace function user_similarity(a text, b text) returns double precision
+language plpgsql stable strict parallel safe cost 1000
+as $$
+declare
+  found_similarity double precision;
+begin
+  select c.similarity into found_similarity from @space@.cotaste_clean_pair($1, $2) c;
+  if found_similarity is null then
+    select c.similarity into found_similarity from @space@.cotaste_current_pair($1, $2) c;
+  end if;
+  return coalesce(found_similarity, 0);
+end
+$$;
+comment on function user_similarity(text, text) is 'how alike two users are, 0 to 1; 0 when one of them is unknown';
+
+create or replace function user_similarity(a bigint, b bigint) returns double precision
+language sql stable parallel safe
+begin atomic
+  select user_similarity(cast($1 as text), cast($2 as text));
+end;
+comment on function user_similarity(bigint, bigint) is 'how alike two users are, 0 to 1; 0 when one of them is unknown';
+
+create or replace function user_similarity(a uuid, b uuid) returns double precision
+language sql stable parallel safe
+begin atomic
+  select user_similarity(cast($1 as text), cast($2 as text));
+end;
+comment on function user_similarity(uuid, uuid) is 'how alike two users are, 0 to 1; 0 when one of them is unknown';
+
+-- Who is asked about: number (-1 without one), size and taste, and when the cache was filled if it holds enough and is
+-- young enough. No row when nothing is pending is no row of a user without events.
+create or replace function cotaste_clean_probe(probe text, k bigint) returns table (
+  ord integer, items bigint, taste bytea, cached_us bigint, wanted bigint, stale boolean
+)
+language sql stable parallel safe rows 1
+begin atomic
+  select u.ord, u.items, u.taste, r.computed_us, coalesce($2, p.similar_users_k), false
+  from cotaste_parameters p
+  cross join cotaste_clean_users u
+  left join cotaste_neighbour_runs r
+    on r.user_id = u.user_id and r.k >= coalesce($2, p.similar_users_k) and r.computed_us >= u.changed_us
+      and r.computed_us > to_epoch_us(statement_timestamp()) - p.cache_ttl_hours * 3.6e9
+  where u.user_id = $1;
+end;
+comment on function cotaste_clean_probe(text, bigint) is 'part of cotaste_neighbours_of: a user with nothing pending';
+
+create or replace function cotaste_current_probe(probe text, k bigint) returns table (
+  ord integer, items bigint, taste bytea, cached_us bigint, wanted bigint, stale boolean
+)
+language sql stable parallel safe rows 1
+begin atomic
+  select
+    coalesce((select u.ord from cotaste_users u where u.user_id = $1), -1), taste_items(t.taste), t.taste,
+    cast(null as bigint), coalesce($2, p.similar_users_k), p.stale
+  from cotaste_parameters p
+  cross join cotaste_current_tastes t
+  where t.user_id = $1;
+end;
+comment on function cotaste_current_probe(text, bigint) is 'part of cotaste_neighbours_of: any user';
+
+create or replace function cotaste_cached_neighbours(probe text, k bigint) returns table (
+  user_id text, similarity double precision, jaccard double precision, genre_cosine double precision, shared_items bigint,
+  rank bigint, computed_at timestamptz, cached boolean
+)
+language sql stable parallel safe rows 10
+begin atomic
+  select n.neighbour_id, n.similarity, n.jaccard, n.genre_cosine, n.shared_items, n.rank, n.computed_at, true
+  from neighbours n
+  where n.user_id = $1 and n.rank <= $2
+  order by n.rank;
+end;
+comment on function cotaste_cached_neighbours(text, bigint) is 'part of cotaste_neighbours_of: from the cache';
+
+-- The definition: every taste from the log.
+create or replace function cotaste_all_neighbours(probe text, me bytea, k bigint) returns table (
+  user_id text, similarity double precision, jaccard double precision, genre_cosine double precision, shared_items bigint,
+  rank bigint, computed_at timestamptz, cached boolean
+)
+language sql stable parallel safe rows 10
+begin atomic
+  select
+    t.user_id, t.similarity, taste_jaccard($2, t.taste), taste_genre_cosine($2, t.taste), taste_shared_items($2, t.taste),
+    row_number() over (order by t.similarity desc, t.user_id), statement_timestamp(), false
+  from (
+    select o.user_id, o.taste, taste_similarity($2, o.taste, p.jaccard_weight, p.cosine_weight) as similarity
+    from cotaste_tastes o
+    cross join cotaste_parameters p
+    where o.user_id <> $1
+  ) t
+  where t.similarity > 0
+  order by t.similarity desc, t.user_id
+  limit $3;
+end;
+comment on function cotaste_all_neighbours(text, bytea, bigint) is 'part of cotaste_neighbours_of: from the log';
+
+create or replace function cotaste_count(me bytea) returns table (counters bytea)
+language sql stable parallel safe rows 1
+begin atomic
+  select count_postings(l.chunk, l.users) from cotaste_postings l where l.content_id = any (taste_contents($1));
+end;
+comment on function cotaste_count(bytea) is 'part of cotaste_neighbours_of: how much everybody shares';
+
+-- Users with something pending: at most what was counted and their pending contents that are in the taste can be shared,
+-- at least what they had less their pending contents is theirs.
+create or replace function cotaste_pending(probe text, me bytea, my_items bigint, counters bytea) returns table (
+  users text[], bounds double precision[], ords integer[]
+)
+language sql stable parallel safe rows 1
+begin atomic
+  select
+    coalesce(array_agg(d.user_id), '{}'),
+    coalesce(
+      array_agg(
+        p.cosine_weight + p.jaccard_weight * coalesce(
+          cast(d.shared as double precision) / nullif($3 + greatest(d.items - d.pairs, d.shared) - d.shared, 0), 0)
+      ), '{}'),
+    coalesce(array_agg(d.ord order by d.ord) filter (where d.ord is not null), '{}')
+  from (
+    select
+      q.user_id, u.ord, q.pairs, coalesce(u.items, 0) as items,
+      least(case counted($4, u.ord) when 65535 then $3 else coalesce(counted($4, u.ord), 0) end + q.hits, $3) as shared
+    from (
+      select
+        q.user_id, count(q.content_id) as pairs,
+        sum(case when taste_has($2, q.content_id) then 1 else 0 end) as hits
+      from cotaste_queue q
+      where q.due_us <= to_epoch_us(statement_timestamp()) and q.user_id <> $1
+      group by q.user_id
+    ) q
+    left join lateral (select u.ord, u.items from cotaste_users u where u.user_id = q.user_id offset 0) u on true
+  ) d
+  cross join cotaste_parameters p;
+end;
+comment on function cotaste_pending(text, bytea, bigint, bytea) is
+  'part of cotaste_neighbours_of: users with pending events and the most they can be similar';
+
+create or replace function cotaste_rank(me bytea, my_ord integer, counters bytea, excluded integer[], k bigint)
+returns table (finalists integer[])
+language sql stable parallel safe rows 1
+begin atomic
+  select rank_users($3, b.block, b.users, $1, s.genre_order, $2 || $4, $5, p.jaccard_weight, p.cosine_weight)
+  from cotaste_blocks b
+  cross join cotaste_fold_state s
+  cross join cotaste_parameters p;
+end;
+comment on function cotaste_rank(bytea, integer, bytea, integer[], bigint) is
+  'part of cotaste_neighbours_of: the users that can be among the best';
+
+create or replace function cotaste_best(me bytea, finalists integer[], users text[], bounds double precision[], k bigint) returns table (
+  user_id text, similarity double precision, jaccard double precision, genre_cosine double precision, shared_items bigint,
+  rank bigint, computed_at timestamptz, cached boolean
+)
+language sql stable parallel safe rows 10
+begin atomic
+  with best as materialized (
+    select u.user_id, u.taste, taste_similarity($1, u.taste, p.jaccard_weight, p.cosine_weight) as similarity
+    from cotaste_users u
+    cross join cotaste_parameters p
+    where u.ord = any ($2)
+    order by similarity desc, u.user_id
+    limit $5
+  ),
+  also as (
+    select d.user_id, t.taste, taste_similarity($1, t.taste, p.jaccard_weight, p.cosine_weight) as similarity
+    from unnest($3, $4) d (user_id, bound)
+    cross join cotaste_parameters p
+    cross join lateral (select o.taste from cotaste_tastes o where o.user_id = d.user_id offset 0) t
+    where d.bound * 1.000000001 >= coalesce((select min(b.similarity) from best b having count(*) >= $5), 0)
+  )
+  select
+    t.user_id, t.similarity, taste_jaccard($1, t.taste), taste_genre_cosine($1, t.taste), taste_shared_items($1, t.taste),
+    row_number() over (order by t.similarity desc, t.user_id), statement_timestamp(), false
+  from (
+    select * from (
+      select user_id, taste, similarity from best
+      union all
+      select user_id, taste, similarity from also
+    ) t
+    where t.similarity > 0
+    order by t.similarity desc, t.user_id
+    limit $5
+  ) t
+  order by t.similarity desc, t.user_id;
+end;
+comment on function cotaste_best(bytea, integer[], text[], double precision[], bigint) is
+  'part of cotaste_neighbours_of: scores from the tastes';
+
+-- The k users most similar to one, ties by id, k a setting when it is NULL. Clean users are ranked by bounds over posting
+-- lists and blocks, and the few that can be among the best are scored from their tastes. Users with something pending are
+-- left out there; whoever of them can be among the best by what the queue says is scored from the log.
+create or replace function cotaste_neighbours_of(probe text, k bigint) returns table (
+  user_id text, similarity double precision, jaccard double precision, genre_cosine double precision, shared_items bigint,
+  rank bigint, computed_at timestamptz, cached boolean
+)
+language plpgsql stable parallel safe cost 10000 rows 10
+as $$
+declare
+  me record;
+  counters bytea;
+  pending record;
+  finalists integer[];
+begin
+  select p.* into me from @space@.cotaste_clean_probe($1, $2) p;
+  if me.taste is null then
+    select p.* into me from @space@.cotaste_current_probe($1, $2) p;
+    if me.taste is null then
+      return;
+    end if;
+  end if;
+  if me.cached_us is not null then
+    return query select * from @space@.cotaste_cached_neighbours($1, me.wanted);
+  elsif me.stale then
+    return query select * from @space@.cotaste_all_neighbours($1, me.taste, me.wanted);
+  else
+    select c.counters into counters from @space@.cotaste_count(me.taste) c;
+    select d.* into pending from @space@.cotaste_pending($1, me.taste, me.items, counters) d;
+    select r.finalists into finalists
+    from @space@.cotaste_rank(me.taste, me.ord, counters, pending.ords, me.wanted) r;
+    return query select * from @space@.cotaste_best(me.taste, finalists, pending.users, pending.bounds, me.wanted);
+  end if;
+end
+$$;
+comment on function cotaste_neighbours_of(text, bigint) is 'the k users most similar to one; k is a setting when it is NULL';
+
+-- One worker at a time; another finds nothing to do. What is committed is fresh, so the next call goes on with the rest.
+create or replace function cotaste_refresh_neighbours("limit" bigint default null) returns bigint
+language plpgsql
+set search_path from current
+as $$
+declare
+  wanted bigint;
+  oldest_us double precision;
+  started_us bigint;
+  outdated text;
+  computed bigint := 0;
+begin
+  if not pg_try_advisory_xact_lock(cotaste_lock(3)) then
+    return 0;
+  end if;
+  perform setval('cotaste_neighbour_count', 0);
+  delete from neighbours n where not exists (select from cotaste_users u where u.user_id = n.user_id);
+  delete from cotaste_neighbour_runs r where not exists (select from cotaste_users u where u.user_id = r.user_id);
+  select p.neighbours_k, to_epoch_us(clock_timestamp()) - p.cache_ttl_hours * 3.6e9 into wanted, oldest_us from cotaste_parameters p;
+  for outdated in
+    select u.user_id
+    from cotaste_users u
+    left join cotaste_neighbour_runs r on r.user_id = u.user_id
+    where r.user_id is null or r.k < wanted or r.computed_us < u.changed_us or r.computed_us <= oldest_us
+    order by r.computed_us nulls first, u.user_id
+    limit "limit"
+  loop
+    started_us := to_epoch_us(clock_timestamp());
+    delete from neighbours n where n.user_id = outdated;
+    insert into neighbours (user_id, rank, neighbour_id, similarity, jaccard, genre_cosine, shared_items, computed_at)
+    select outdated, n.rank, n.user_id, n.similarity, n.jaccard, n.genre_cosine, n.shared_items, from_epoch_us(started_us)
+    from cotaste_neighbours_of(outdated, wanted) n;
+    insert into cotaste_neighbour_runs (user_id, k, computed_us) values (outdated, wanted, started_us)
+    on conflict (user_id) do update set k = excluded.k, computed_us = excluded.computed_us;
+    computed := computed + 1;
+    perform setval('cotaste_neighbour_count', computed);
+  end loop;
+  return computed;
+end
+$$;
+comment on function cotaste_refresh_neighbours(bigint) is
+  'computes the neighbours that are missing or outdated, oldest first, or so many of them, and returns how many';
+
+revoke execute on function cotaste_refresh_neighbours(bigint) from public;

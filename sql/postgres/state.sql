@@ -1,0 +1,114 @@
+-- The state: derived from the log, the catalogue and the settings, and kept up with them by the fold. It can be made anew
+-- at any time. Binary columns are not compressed (external): they are compact already, and reading them is the hot path.
+
+-- Level 1: a user's events with a content in one row.
+create table if not exists cotaste_user_contents (
+  user_id text collate "C" not null,
+  content_id bigint not null,
+  events bigint not null,
+  touches bigint not null,
+  weight bytea not null,
+  primary key (user_id, content_id)
+) with (fillfactor = 90);
+comment on table cotaste_user_contents is 'state: each user''s events with each content, up to now';
+comment on column cotaste_user_contents.touches is 'events that are not skips: with one, the content is in the user''s taste';
+comment on column cotaste_user_contents.weight is 'the decayed weight of the events, a value of decayed_weight';
+
+-- Level 2 by user. A row is one page at most before its values move out, so that a scan of all tastes reads one table.
+create table if not exists cotaste_users (
+  user_id text collate "C" primary key,
+  ord integer not null unique,
+  items bigint not null,
+  changed_us bigint not null,
+  taste bytea not null,
+  sums bytea not null
+) with (fillfactor = 85, toast_tuple_target = 8160);
+alter table cotaste_users alter column taste set storage external, alter column sums set storage external;
+comment on table cotaste_users is 'state: each user''s taste';
+comment on column cotaste_users.ord is 'the user''s number in posting lists and blocks';
+comment on column cotaste_users.changed_us is 'when the fold last wrote the taste';
+comment on column cotaste_users.sums is 'what the taste''s weights are rounded from, exactly';
+
+-- Level 2 by content: who touched it, 65,536 users a row.
+create table if not exists cotaste_postings (
+  content_id bigint not null,
+  chunk integer not null,
+  users bytea not null,
+  primary key (content_id, chunk)
+) with (fillfactor = 70, toast_tuple_target = 8160);
+alter table cotaste_postings alter column users set storage external;
+comment on table cotaste_postings is 'state: the posting list of each content';
+
+-- What ranking needs of every user, 256 users a row.
+create table if not exists cotaste_blocks (
+  block integer primary key,
+  users bytea not null
+) with (fillfactor = 100, toast_tuple_target = 8160);
+alter table cotaste_blocks alter column users set storage external;
+comment on table cotaste_blocks is 'state: size and genre sketch of each taste';
+
+-- One row: what the fold hands out.
+create table if not exists cotaste_fold_state (
+  only_row integer primary key default 1 check (only_row = 1),
+  next_ord integer not null,
+  genre_order text not null
+);
+comment on table cotaste_fold_state is 'state: the next user''s number, and the dimension of each genre in the blocks';
+insert into cotaste_fold_state (next_ord, genre_order) values (0, '[]') on conflict do nothing;
+
+-- The settings as numbers, one row, kept by a trigger on cotaste_settings.
+create table if not exists cotaste_parameters (
+  only_row integer primary key default 1 check (only_row = 1),
+  jaccard_weight double precision not null,
+  cosine_weight double precision not null,
+  similar_users_k bigint not null,
+  neighbours_k bigint not null,
+  cache_ttl_hours double precision not null,
+  fold_at bigint not null,
+  trending_k bigint not null,
+  taste_half_life_hours double precision not null,
+  trending_half_life_hours double precision not null,
+  rating_prior_weight double precision not null,
+  conversion_action text not null,
+  taste_settings text not null,
+  stale boolean not null
+);
+comment on table cotaste_parameters is 'the settings as one row';
+comment on column cotaste_parameters.taste_settings is 'the settings tastes are made with';
+comment on column cotaste_parameters.stale is 'the state is out of date as a whole: reads compute from the log until cotaste_refresh() has made it anew';
+
+-- What changed since the last fold. A key without content means all of the user's; a key with a time is due then.
+create table if not exists cotaste_queue (
+  user_id text collate "C" not null,
+  content_id bigint,
+  due_us bigint not null default 0
+) with (
+  autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0,
+  autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 1000000000
+);
+create index if not exists cotaste_queue_user on cotaste_queue (user_id);
+comment on table cotaste_queue is 'pairs of user and content that changed since they were folded';
+
+-- The cache of similar users.
+create table if not exists neighbours (
+  user_id text collate "C" not null,
+  rank bigint not null,
+  neighbour_id text collate "C" not null,
+  similarity double precision not null,
+  jaccard double precision not null,
+  genre_cosine double precision not null,
+  shared_items bigint not null,
+  computed_at timestamptz not null,
+  primary key (user_id, rank)
+);
+comment on table neighbours is 'each user''s most similar users as cotaste_refresh_neighbours() found them';
+
+create table if not exists cotaste_neighbour_runs (
+  user_id text collate "C" primary key,
+  k bigint not null,
+  computed_us bigint not null
+);
+create index if not exists cotaste_neighbour_runs_computed on cotaste_neighbour_runs (computed_us);
+create sequence if not exists cotaste_neighbour_count minvalue 0;
+comment on sequence cotaste_neighbour_count is 'how many users'' neighbours the worker at work has computed';
+comment on table cotaste_neighbour_runs is 'when neighbours was last computed for a user, and how many were asked for';

@@ -1,0 +1,132 @@
+-- What keeps the state's queue: triggers that append keys. They upsert nothing and lock nothing but what they insert.
+
+create or replace function cotaste_queue_inserted() returns trigger
+language plpgsql
+set search_path from current
+as $$
+begin
+  insert into cotaste_queue (user_id, content_id) select distinct user_id, content_id from written;
+  return null;
+end
+$$;
+comment on function cotaste_queue_inserted() is 'queues the pairs of new events';
+
+create or replace function cotaste_queue_deleted() returns trigger
+language plpgsql
+set search_path from current
+as $$
+begin
+  insert into cotaste_queue (user_id, content_id) select distinct user_id, content_id from gone;
+  return null;
+end
+$$;
+comment on function cotaste_queue_deleted() is 'queues the pairs of deleted events';
+
+create or replace function cotaste_queue_updated() returns trigger
+language plpgsql
+set search_path from current
+as $$
+begin
+  insert into cotaste_queue (user_id, content_id)
+  select user_id, content_id from written union select user_id, content_id from gone;
+  return null;
+end
+$$;
+comment on function cotaste_queue_updated() is 'queues the pairs events were in and are in';
+
+create or replace function cotaste_all_is_stale() returns trigger
+language plpgsql
+set search_path from current
+as $$
+begin
+  update cotaste_parameters set stale = true;
+  return null;
+end
+$$;
+comment on function cotaste_all_is_stale() is 'marks the whole state as out of date';
+
+create or replace trigger cotaste_queue_insert after insert on user_behaviors
+referencing new table as written for each statement execute function cotaste_queue_inserted();
+
+create or replace trigger cotaste_queue_delete after delete on user_behaviors
+referencing old table as gone for each statement execute function cotaste_queue_deleted();
+
+create or replace trigger cotaste_queue_update after update on user_behaviors
+referencing old table as gone new table as written for each statement execute function cotaste_queue_updated();
+
+create or replace trigger cotaste_stale_truncate after truncate on user_behaviors
+for each statement execute function cotaste_all_is_stale();
+
+-- A content's genres are part of the taste of everybody who touched it. No fold may run between the look at who did and
+-- the commit, or it would fold their new events with the old genres: hence the lock, which the fold takes alone.
+create or replace function cotaste_follow_contents() returns trigger
+language plpgsql
+set search_path from current
+as $$
+begin
+  if current_setting('transaction_isolation') in ('repeatable read', 'serializable') then
+    -- The snapshot is older than the lock could be: who touched the content since then is not seen.
+    update cotaste_parameters set stale = true where not stale;
+    return null;
+  end if;
+  perform pg_advisory_xact_lock_shared(cotaste_lock(1));
+  if tg_op = 'TRUNCATE' then
+    update cotaste_parameters set stale = true;
+  elsif tg_op = 'INSERT' then
+    insert into cotaste_queue (user_id)
+    select distinct b.user_id from written w join user_behaviors b on b.content_id = w.content_id where w.genres is not null;
+  elsif tg_op = 'DELETE' then
+    insert into cotaste_queue (user_id)
+    select distinct b.user_id from gone g join user_behaviors b on b.content_id = g.content_id where g.genres is not null;
+  else
+    insert into cotaste_queue (user_id)
+    select distinct b.user_id
+    from (
+      (select content_id, genres from written except select content_id, genres from gone)
+      union
+      (select content_id, genres from gone except select content_id, genres from written)
+    ) c
+    join user_behaviors b on b.content_id = c.content_id;
+  end if;
+  return null;
+end
+$$;
+comment on function cotaste_follow_contents() is 'queues the users whose taste a change of genres touches';
+
+create or replace trigger cotaste_contents_insert after insert on contents
+referencing new table as written for each statement execute function cotaste_follow_contents();
+
+create or replace trigger cotaste_contents_delete after delete on contents
+referencing old table as gone for each statement execute function cotaste_follow_contents();
+
+create or replace trigger cotaste_contents_update after update on contents
+referencing old table as gone new table as written for each statement execute function cotaste_follow_contents();
+
+create or replace trigger cotaste_contents_truncate after truncate on contents
+for each statement execute function cotaste_follow_contents();
+
+create or replace function cotaste_follow_settings() returns trigger
+language plpgsql
+set search_path from current
+as $$
+begin
+  -- One at a time: the second sees what the first wrote.
+  perform pg_advisory_xact_lock(cotaste_lock(2));
+  insert into cotaste_parameters as p
+  select 1, s.*, false from cotaste_settings_row s
+  on conflict (only_row) do update set (
+    jaccard_weight, cosine_weight, similar_users_k, neighbours_k, cache_ttl_hours, fold_at, trending_k,
+    taste_half_life_hours, trending_half_life_hours, rating_prior_weight, conversion_action, taste_settings, stale
+  ) = (
+    excluded.jaccard_weight, excluded.cosine_weight, excluded.similar_users_k, excluded.neighbours_k,
+    excluded.cache_ttl_hours, excluded.fold_at, excluded.trending_k, excluded.taste_half_life_hours,
+    excluded.trending_half_life_hours, excluded.rating_prior_weight, excluded.conversion_action,
+    excluded.taste_settings, p.stale or p.taste_settings <> excluded.taste_settings
+  );
+  return null;
+end
+$$;
+comment on function cotaste_follow_settings() is 'keeps cotaste_parameters; tastes made with other settings are stale';
+
+create or replace trigger cotaste_settings_change after insert or update or delete or truncate on cotaste_settings
+for each statement execute function cotaste_follow_settings();

@@ -1,0 +1,78 @@
+-- What user_similarity and cotaste_neighbours_of run; sqlite_ext/src takes the statements by name.
+
+-- pair
+select
+  (select u.taste from cotaste_clean_users u where u.user_id = ?1),
+  (select u.taste from cotaste_clean_users u where u.user_id = ?2),
+  jaccard_weight,
+  cosine_weight
+from cotaste_parameters;
+
+-- current
+select t.taste from cotaste_current_tastes t where t.user_id = ?1;
+
+-- settings
+select
+  p.jaccard_weight, p.cosine_weight, p.similar_users_k, p.cache_ttl_hours, p.stale, s.genre_order, k.now_us, k.now
+from cotaste_parameters p
+left join cotaste_fold_state s
+left join cotaste_clock k;
+
+-- clean
+select u.ord, u.changed_us, u.taste from cotaste_clean_users u where u.user_id = ?1;
+
+-- number
+select u.ord, u.items from cotaste_users u where u.user_id = ?1;
+
+-- run
+select r.computed_us from cotaste_neighbour_runs r where r.user_id = ?1 and r.k >= ?2;
+
+-- cached
+select n.neighbour_id, n.similarity, n.jaccard, n.genre_cosine, n.shared_items, n.computed_at
+from neighbours n
+where n.user_id = ?1 and n.rank <= ?2
+order by n.rank;
+
+-- postings
+select l.chunk, l.users from cotaste_postings l where l.content_id = ?1;
+
+-- pending
+select q.user_id, q.content_id from cotaste_queue q where q.due_us <= ?1 order by q.user_id;
+
+-- blocks
+select b.block, b.users from cotaste_blocks b;
+
+-- numbered
+select u.user_id, u.taste from cotaste_users u where u.ord = ?1;
+
+-- from the log
+select t.taste from cotaste_tastes t where t.user_id = ?1;
+
+-- all from the log
+select t.user_id, t.taste from cotaste_tastes t;
+
+-- forget
+delete from neighbours where user_id not in (select u.user_id from cotaste_users u);
+delete from cotaste_neighbour_runs where user_id not in (select u.user_id from cotaste_users u);
+
+-- outdated
+select u.user_id
+from cotaste_users u
+left join cotaste_neighbour_runs r on r.user_id = u.user_id
+where r.user_id is null or r.k < ?1 or r.computed_us < u.changed_us or r.computed_us <= ?2
+order by r.computed_us, u.user_id
+limit ?3;
+
+-- cache settings
+select neighbours_k, cache_ttl_hours from cotaste_parameters;
+
+-- drop neighbours
+delete from neighbours where user_id = ?1;
+
+-- add neighbour
+insert into neighbours (user_id, rank, neighbour_id, similarity, jaccard, genre_cosine, shared_items, computed_at)
+values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8);
+
+-- set run
+insert into cotaste_neighbour_runs (user_id, k, computed_us) values (?1, ?2, ?3)
+on conflict (user_id) do update set k = excluded.k, computed_us = excluded.computed_us;

@@ -1,0 +1,319 @@
+//! The fold: takes keys off the queue and brings the state up to the log. In SQLite the writer is alone, so it runs in the
+//! transaction of whoever calls it. What a pair's events mean is said here once more for the sake of speed; the view
+//! cotaste_log_pairs says it for both engines, and cotaste_verify() compares.
+
+mod rows;
+
+use crate::failure::Result;
+use cotaste_core::taste::ledger::{self, changes, weight};
+use cotaste_core::{fold, genre_order, sum::ReproducibleSum, taste, time, Error};
+use rows::{Names, Rows};
+use rusqlite::Connection;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// How many keys are folded at once when nothing is said: what they collect stays in memory.
+const BATCH: i64 = 1_000_000;
+/// From so many pending keys on, it may be quicker to make the state anew.
+const MANY: i64 = 50_000;
+
+/// `cotaste_refresh([limit])`: folds what is pending, or so many keys of it; how many they were.
+pub fn refresh(db: &Connection, limit: Option<i64>, now_us: i64) -> Result<i64> {
+    let pending = pending(db, now_us, i64::MAX)?;
+    let (_, is_stale, _) = parameters(db)?;
+    let most = pending >= MANY && limit.is_none() && {
+        let pairs: i64 = db.query_row(Names::get("pairs")?, [], |row| row.get(0))?;
+        pending > pairs / 2
+    };
+    if is_stale || most {
+        rebuild(db, now_us)?;
+        return Ok(pending);
+    }
+    let mut folded = 0;
+    loop {
+        let most = limit.map_or(BATCH, |limit| limit.saturating_sub(folded).clamp(0, BATCH));
+        let more = some(db, most, now_us)?;
+        folded += more;
+        if more == 0 {
+            return Ok(folded);
+        }
+    }
+}
+
+/// What `record_behavior` does now and then: folds when so much is pending that reads would feel it.
+pub fn when_due(db: &Connection, now_us: i64) -> Result<()> {
+    let (_, is_stale, fold_at) = parameters(db)?;
+    if fold_at > 0 && !is_stale && pending(db, now_us, fold_at)? >= fold_at {
+        some(db, BATCH, now_us)?;
+    }
+    Ok(())
+}
+
+fn pending(db: &Connection, now_us: i64, most: i64) -> Result<i64> {
+    Ok(db.query_row(Names::get("pending")?, [now_us, most], |row| row.get(0))?)
+}
+
+/// Half-life in hours, whether the state is stale, when to fold.
+fn parameters(db: &Connection) -> Result<(f64, bool, i64)> {
+    Ok(db.query_row(Names::get("parameters")?, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?)
+}
+
+/// The keys of one user.
+#[derive(Default)]
+struct Keys {
+    /// All of the user's contents: the genres of one have changed.
+    whole: bool,
+    contents: BTreeSet<i64>,
+}
+
+/// Folds at most so many keys.
+fn some(db: &Connection, most: i64, now_us: i64) -> Result<i64> {
+    let mut rows = Rows::prepare(db)?;
+    let (taken, last, users) = take(&mut rows, most, now_us)?;
+    if taken == 0 {
+        return Ok(0);
+    }
+    rows.taken.execute([now_us, last])?;
+    let mut folding = Folding::new(db, rows, now_us)?;
+    for (user, keys) in users {
+        folding.user(&user, keys)?;
+    }
+    folding.finish()?;
+    Ok(taken)
+}
+
+fn take(rows: &mut Rows<'_>, most: i64, now_us: i64) -> Result<(i64, i64, BTreeMap<String, Keys>)> {
+    let mut users: BTreeMap<String, Keys> = BTreeMap::new();
+    let (mut taken, mut last) = (0, 0);
+    let mut keys = rows.take.query([now_us, most])?;
+    while let Some(key) = keys.next()? {
+        (taken, last) = (taken + 1, key.get(0)?);
+        let user = users.entry(key.get(1)?).or_default();
+        match key.get(2)? {
+            Some(content) => drop(user.contents.insert(content)),
+            None => user.whole = true,
+        }
+    }
+    Ok((taken, last, users))
+}
+
+/// Makes the state anew from the log; the number of users.
+pub fn rebuild(db: &Connection, now_us: i64) -> Result<i64> {
+    db.execute_batch(Names::get("clear")?)?;
+    let mut folding = Folding::new(db, Rows::prepare(db)?, now_us)?;
+    let mut events = db.prepare(Names::get("all events")?)?;
+    let mut events = events.query([])?;
+    let mut user = String::new();
+    let mut pairs: Vec<(i64, Pair)> = Vec::new();
+    while let Some(event) = events.next()? {
+        let of = event.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+        if of != user {
+            folding.new_user(&user, &mut pairs)?;
+            of.clone_into(&mut user);
+        }
+        let content = event.get(1)?;
+        if pairs.last().is_none_or(|(last, _)| *last != content) {
+            pairs.try_reserve(1).map_err(Error::from)?;
+            pairs.push((content, Pair::default()));
+        }
+        if let Some((_, pair)) = pairs.last_mut() {
+            pair.add(event, 2, &folding.weights, folding.half_life, now_us)?;
+        }
+    }
+    folding.new_user(&user, &mut pairs)?;
+    let users = folding.next_ord;
+    folding.finish()?;
+    Ok(users)
+}
+
+/// What the events of a user with a content come to.
+#[derive(Default)]
+struct Pair {
+    events: i64,
+    touches: i64,
+    weight: ReproducibleSum,
+    next_us: Option<i64>,
+}
+
+impl Pair {
+    /// Adds an event whose action, rating and time are the columns from `at` on.
+    fn add(
+        &mut self,
+        event: &rusqlite::Row<'_>,
+        at: usize,
+        weights: &HashMap<String, f64>,
+        half_life: f64,
+        now_us: i64,
+    ) -> Result<()> {
+        let action = event.get_ref(at)?.as_str().map_err(rusqlite::Error::from)?;
+        let rating: Option<f64> = event.get(at + 1)?;
+        let occurred_us = time::parse_timestamp(event.get_ref(at + 2)?.as_str().map_err(rusqlite::Error::from)?)?;
+        if occurred_us > now_us {
+            self.next_us = Some(self.next_us.map_or(occurred_us, |next| next.min(occurred_us)));
+            return Ok(());
+        }
+        let times = if action == "rate" { rating.map_or(0.0, |rating| (rating - 5.0) / 2.5) } else { 1.0 };
+        let value = weights.get(action).copied().unwrap_or(0.0) * times;
+        weight::add(&mut self.weight, value, time::half_lives(occurred_us, half_life)?)?;
+        self.events += 1;
+        self.touches += i64::from(action != "skip");
+        Ok(())
+    }
+}
+
+/// One fold on its way: what is collected for posting lists and blocks is written at its end.
+struct Folding<'a> {
+    rows: Rows<'a>,
+    now_us: i64,
+    half_life: f64,
+    weights: HashMap<String, f64>,
+    genres: HashMap<i64, Option<String>>,
+    next_ord: i64,
+    genre_order: String,
+    postings: BTreeMap<(i64, i64), Vec<u8>>,
+    blocks: BTreeMap<i64, Vec<u8>>,
+}
+
+impl<'a> Folding<'a> {
+    fn new(db: &'a Connection, mut rows: Rows<'a>, now_us: i64) -> Result<Self> {
+        let (half_life, ..) = parameters(db)?;
+        let (next_ord, genre_order) = rows.fold_state()?;
+        let weights = rows.action_weights.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let weights = weights.collect::<rusqlite::Result<_>>()?;
+        let (genres, postings, blocks) = Default::default();
+        Ok(Self { rows, now_us, half_life, weights, genres, next_ord, genre_order, postings, blocks })
+    }
+
+    /// Brings one user up to the log.
+    fn user(&mut self, user: &str, mut keys: Keys) -> Result<()> {
+        if keys.whole {
+            keys.contents.extend(self.rows.contents_of(user)?);
+        }
+        let known = self.rows.user(user)?;
+        let mut pairs = Vec::new();
+        let mut changes = Vec::new();
+        for content in keys.contents {
+            let was = self.rows.level_1(user, content)?;
+            let is = self.pair(user, content)?;
+            self.write_pair(user, content, was.is_some(), &is)?;
+            let was_touched = was.as_ref().is_some_and(|(touches, _)| *touches > 0);
+            pairs.push((content, was_touched, is.touches > 0));
+            let before = was.filter(|_| !keys.whole).map(|(touches, weight)| (touches > 0, weight));
+            self.change(&mut changes, content, before.as_ref().map(|(t, w)| (*t, &w[..])), &is)?;
+        }
+        let base = known.as_ref().filter(|_| !keys.whole);
+        let followed = ledger::apply(base.map(|k| &k.taste[..]), base.map(|k| &k.sums[..]), &changes)?;
+        let ord = known.as_ref().map(|known| known.ord);
+        self.write_user(user, ord, followed.as_ref(), &pairs)
+    }
+
+    /// Writes a user the state does not have, from all pairs.
+    fn new_user(&mut self, user: &str, pairs: &mut Vec<(i64, Pair)>) -> Result<()> {
+        let mut touched = Vec::new();
+        let mut changes = Vec::new();
+        for (content, pair) in pairs.drain(..) {
+            self.write_pair(user, content, false, &pair)?;
+            touched.push((content, false, pair.touches > 0));
+            self.change(&mut changes, content, None, &pair)?;
+        }
+        let followed = ledger::apply(None, None, &changes)?;
+        self.write_user(user, None, followed.as_ref(), &touched)
+    }
+
+    fn pair(&mut self, user: &str, content: i64) -> Result<Pair> {
+        let mut pair = Pair::default();
+        let mut events = self.rows.events.query((user, content))?;
+        while let Some(event) = events.next()? {
+            pair.add(event, 0, &self.weights, self.half_life, self.now_us)?;
+        }
+        Ok(pair)
+    }
+
+    fn write_pair(&mut self, user: &str, content: i64, exists: bool, pair: &Pair) -> Result<()> {
+        if let Some(next_us) = pair.next_us {
+            self.rows.later.execute((user, content, next_us))?;
+        }
+        if pair.events > 0 {
+            let weight = weight::of(&pair.weight);
+            self.rows.set_level_1.execute((user, content, pair.events, pair.touches, weight))?;
+        } else if exists {
+            self.rows.drop_level_1.execute((user, content))?;
+        }
+        Ok(())
+    }
+
+    fn change(&mut self, out: &mut Vec<u8>, content: i64, was: changes::Side<'_>, pair: &Pair) -> Result<()> {
+        if !self.genres.contains_key(&content) {
+            let genres = self.rows.genres(content)?;
+            self.genres.insert(content, genres);
+        }
+        let genres = self.genres.get(&content).and_then(Option::as_deref);
+        let weight = weight::of(&pair.weight);
+        let is = (pair.events > 0).then_some((pair.touches > 0, &weight[..]));
+        let row = grow(out, changes::row_len(genres)?)?;
+        Ok(changes::write_row(row, content, genres, was, is)?)
+    }
+
+    /// Writes the user's row and notes what it means to posting lists and blocks.
+    fn write_user(
+        &mut self,
+        user: &str,
+        ord: Option<i64>,
+        followed: Option<&ledger::Followed>,
+        pairs: &[(i64, bool, bool)],
+    ) -> Result<()> {
+        let ord = match (ord, followed) {
+            (None, None) => return Ok(()),
+            (Some(ord), _) => ord,
+            (None, Some(_)) => {
+                self.next_ord += 1;
+                self.next_ord - 1
+            }
+        };
+        match followed {
+            Some(ledger::Followed { taste, sums }) => {
+                let items = taste::items(taste)?;
+                self.rows.set_user.execute((user, ord, items, self.now_us, taste, sums))?;
+                if let Some(longer) = genre_order::extend(&self.genre_order, taste)? {
+                    self.genre_order = longer;
+                }
+            }
+            None => drop(self.rows.drop_user.execute([user])?),
+        }
+        for &(content, was, is) in pairs {
+            if was != is {
+                let list = self.postings.entry((content, ord >> 16)).or_default();
+                fold::postings::write_row(grow(list, fold::postings::ROW)?, ord & 0xffff, is)?;
+            }
+        }
+        let taste = followed.map(|followed| &followed.taste[..]);
+        let block = self.blocks.entry(ord >> 8).or_default();
+        Ok(fold::blocks::write_row(grow(block, fold::blocks::row_len(taste)?)?, ord & 0xff, taste)?)
+    }
+
+    fn finish(mut self) -> Result<()> {
+        for ((content, chunk), changes) in &self.postings {
+            let users = fold::postings::apply(self.rows.posting(*content, *chunk)?.as_deref(), changes)?;
+            match users {
+                Some(users) => self.rows.set_posting.execute((content, chunk, users))?,
+                None => self.rows.drop_posting.execute((content, chunk))?,
+            };
+        }
+        for (block, changes) in &self.blocks {
+            let users = fold::blocks::apply(self.rows.block(*block)?.as_deref(), changes, &self.genre_order)?;
+            match users {
+                Some(users) => self.rows.set_block.execute((block, users))?,
+                None => self.rows.drop_block.execute([block])?,
+            };
+        }
+        self.rows.set_fold_state.execute((self.next_ord, &self.genre_order))?;
+        Ok(())
+    }
+}
+
+/// `length` more bytes at the end; memory that is refused is an error, not the end of the host.
+fn grow(bytes: &mut Vec<u8>, length: usize) -> Result<&mut [u8]> {
+    let start = bytes.len();
+    bytes.try_reserve(length).map_err(Error::from)?;
+    bytes.resize(start + length, 0);
+    Ok(bytes.get_mut(start..).unwrap_or_default())
+}
