@@ -99,6 +99,6 @@ select t.user_id, t.taste from cotaste_tastes t where (select p.stale from cotas
 create view cotaste_known_users as
 select u.user_id from cotaste_users u
 union
-select q.user_id from cotaste_queue q
+select q.user_id from cotaste_queue q where q.due_us <= (select k.now_us from cotaste_clock k)
 union
 select b.user_id from user_behaviors b where (select p.stale from cotaste_parameters p);

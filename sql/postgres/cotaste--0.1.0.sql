@@ -572,7 +572,7 @@ comment on function extend_genre_order_final(bytea) is
   'part of extend_genre_order: the order';
 
 create aggregate extend_genre_order(genre_order text, taste bytea) (
-  sfunc = extend_genre_order_step, stype = bytea, sspace = 512, finalfunc = extend_genre_order_final
+  sfunc = extend_genre_order_step, stype = bytea, sspace = 512, finalfunc = extend_genre_order_final, parallel = safe
 );
 comment on aggregate extend_genre_order(text, bytea) is
   'a JSON array of genres with those of the tastes appended that it lacks';
@@ -610,7 +610,8 @@ create aggregate rank_users(
   counters bytea, block integer, users bytea, taste bytea, genre_order text, excluded integer[], k bigint,
   jaccard_weight double precision, cosine_weight double precision
 ) (
-  sfunc = rank_users_step, stype = internal, sspace = 65536, finalfunc = rank_users_final, finalfunc_modify = read_write
+  sfunc = rank_users_step, stype = internal, sspace = 65536, finalfunc = rank_users_final, finalfunc_modify = read_write,
+  parallel = safe
 );
 comment on aggregate rank_users(bytea, integer, bytea, bytea, text, integer[], bigint, double precision, double precision) is
   'the numbers of all users who can be among the k most similar to a taste, by bounds';

@@ -218,7 +218,7 @@ begin
   perform cotaste_fold_alone('cotaste_rebuild');
   -- The row stays locked to the end: what makes the state stale from now on waits, and makes it stale again.
   update cotaste_parameters set stale = false;
-  delete from cotaste_queue;
+  delete from cotaste_queue where user_id <> '';
   delete from cotaste_user_contents;
   delete from cotaste_users;
   delete from cotaste_postings;
@@ -260,7 +260,9 @@ end
 $$;
 comment on function cotaste_fold_alone(text) is 'waits until no other fold runs, to the end of the transaction';
 
-create or replace function cotaste_refresh("limit" bigint default null) returns bigint
+-- Folds what is pending, or so many keys of it. A first load, or one of most of what there is, is folded all at once by
+-- groups instead of key by key.
+create or replace function cotaste_fold_pending("limit" bigint) returns bigint
 language plpgsql
 set search_path from current
 as $$
@@ -269,11 +271,9 @@ declare
   folded bigint := 0;
   more bigint;
 begin
-  perform cotaste_fold_alone('cotaste_refresh');
   select count(*) into pending from cotaste_queue q where q.due_us <= to_epoch_us(clock_timestamp());
-  -- A first load, or one of most of what there is: all at once by groups instead of key by key.
   if (select p.stale from cotaste_parameters p)
-    or ("limit" is null and pending > 50000 and pending > (select count(*) from cotaste_user_contents) / 2)
+    or ("limit" is null and pending >= 10000 and pending > (select count(*) from cotaste_user_contents) / 2)
   then
     perform cotaste_rebuild();
     return pending;
@@ -286,10 +286,69 @@ begin
   return folded;
 end
 $$;
+comment on function cotaste_fold_pending(bigint) is 'part of cotaste_refresh: folds; the caller holds cotaste_lock(1)';
+
+create or replace function cotaste_refresh("limit" bigint default null) returns bigint
+language plpgsql
+set search_path from current
+as $$
+begin
+  perform cotaste_fold_alone('cotaste_refresh');
+  return cotaste_fold_pending("limit");
+end
+$$;
 comment on function cotaste_refresh(bigint) is
   'folds what is pending, or so many keys of it, and returns how many; waits for another fold to end';
 
+-- Whether the caller may fold and can: it must see what others have committed, and be alone.
+create or replace function cotaste_may_fold() returns boolean
+language plpgsql
+set search_path from current
+as $$
+begin
+  return current_setting('transaction_isolation') not in ('repeatable read', 'serializable')
+    and has_table_privilege('cotaste_users', 'update') and has_table_privilege('cotaste_queue', 'delete')
+    and has_function_privilege('cotaste_fold(bigint)', 'execute')
+    and (select p.fold_at > 0 from cotaste_parameters p)
+    and pg_try_advisory_xact_lock(cotaste_lock(1));
+end
+$$;
+comment on function cotaste_may_fold() is 'takes cotaste_lock(1) if nobody has it and the caller may fold';
+
+create or replace function cotaste_fold_bulk() returns void
+language plpgsql
+set search_path from current
+as $$
+begin
+  if cotaste_may_fold() then
+    perform cotaste_fold_pending(null);
+  end if;
+end
+$$;
+comment on function cotaste_fold_bulk() is 'folds after a statement that wrote very much, unless another fold runs';
+
+-- What recording calls now and then: folds when so much is pending that reads would feel it.
+create or replace function cotaste_fold_when_due() returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+  most bigint;
+  pending bigint;
+begin
+  select p.fold_at into most from cotaste_parameters p where not p.stale;
+  select count(*) into pending
+  from (select from cotaste_queue q where q.due_us <= to_epoch_us(clock_timestamp()) limit most) q
+  where most > 0;
+  if pending = most and cotaste_may_fold() then
+    perform cotaste_fold(most * 2);
+  end if;
+end
+$$;
+comment on function cotaste_fold_when_due() is 'folds some of what is pending, if it is much and no other fold runs';
+
 revoke execute on function cotaste_fold(bigint) from public;
+revoke execute on function cotaste_fold_pending(bigint) from public;
 revoke execute on function cotaste_fold_alone(text) from public;
 revoke execute on function cotaste_rebuild() from public;
 revoke execute on function cotaste_refresh(bigint) from public;

@@ -53,6 +53,9 @@ begin
     on conflict (user_id, event_id) do nothing
     returning id into recorded;
     if found then
+      if recorded % 64 = 0 then
+        perform cotaste_fold_when_due();
+      end if;
       return recorded;
     end if;
     -- A new statement, hence a new snapshot: it sees the event that was in the way, unless it has just been deleted.

@@ -6,8 +6,12 @@ create or replace function cotaste_clean_pair(a text, b text) returns table (sim
 language sql stable parallel safe rows 1
 begin atomic
   select taste_similarity(x.taste, y.taste, p.jaccard_weight, p.cosine_weight)
-  from cotaste_clean_users x, cotaste_clean_users y, cotaste_parameters p
-  where x.user_id = $1 and y.user_id = $2;
+  from cotaste_parameters p, cotaste_users x, cotaste_users y
+  where not p.stale and x.user_id = $1 and y.user_id = $2
+    and not exists (
+      select from cotaste_queue q
+      where q.user_id = any (array[$1, $2]) and q.due_us <= to_epoch_us(statement_timestamp())
+    );
 end;
 comment on function cotaste_clean_pair(text, text) is 'part of user_similarity: of two users with nothing pending';
 
@@ -215,6 +219,7 @@ create or replace function cotaste_neighbours_of(probe text, k bigint) returns t
   rank bigint, computed_at timestamptz, cached boolean
 )
 language plpgsql stable parallel safe cost 10000 rows 10
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   me record;

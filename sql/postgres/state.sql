@@ -86,6 +86,15 @@ create table if not exists cotaste_queue (
   autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0,
   autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 1000000000
 );
+-- Keys that are never due make the table too large for a scan ever to look cheaper than its index: plans are kept while
+-- the queue grows, and most are made while it is empty.
+alter table cotaste_queue set (fillfactor = 10);
+insert into cotaste_queue (user_id, due_us)
+select '', 9223372036854775807 from generate_series(1, 250)
+where not exists (select from cotaste_queue where user_id = '');
+alter table cotaste_queue set (fillfactor = 100);
+-- Whoever may write events queues their keys; a key too many costs a look at its events and changes nothing.
+grant insert on cotaste_queue to public;
 create index if not exists cotaste_queue_user on cotaste_queue (user_id);
 comment on table cotaste_queue is 'pairs of user and content that changed since they were folded';
 

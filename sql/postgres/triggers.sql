@@ -1,11 +1,18 @@
--- What keeps the state's queue: triggers that append keys. They upsert nothing and lock nothing but what they insert.
+-- What keeps the state's queue: triggers that append keys. They upsert nothing and lock nothing but what they insert. Only a
+-- statement that wrote very much folds it at once, because reads would be slow until somebody does.
 
 create or replace function cotaste_queue_inserted() returns trigger
 language plpgsql
 set search_path from current
 as $$
+declare
+  keys bigint;
 begin
   insert into cotaste_queue (user_id, content_id) select distinct user_id, content_id from written;
+  get diagnostics keys = row_count;
+  if keys >= 10000 then
+    perform cotaste_fold_bulk();
+  end if;
   return null;
 end
 $$;
@@ -15,8 +22,14 @@ create or replace function cotaste_queue_deleted() returns trigger
 language plpgsql
 set search_path from current
 as $$
+declare
+  keys bigint;
 begin
   insert into cotaste_queue (user_id, content_id) select distinct user_id, content_id from gone;
+  get diagnostics keys = row_count;
+  if keys >= 10000 then
+    perform cotaste_fold_bulk();
+  end if;
   return null;
 end
 $$;
@@ -26,9 +39,15 @@ create or replace function cotaste_queue_updated() returns trigger
 language plpgsql
 set search_path from current
 as $$
+declare
+  keys bigint;
 begin
   insert into cotaste_queue (user_id, content_id)
   select user_id, content_id from written union select user_id, content_id from gone;
+  get diagnostics keys = row_count;
+  if keys >= 10000 then
+    perform cotaste_fold_bulk();
+  end if;
   return null;
 end
 $$;

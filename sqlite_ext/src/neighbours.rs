@@ -2,6 +2,7 @@
 //! are scored from their tastes. Users with something pending are left out there; whoever of them can be among the best
 //! by what the queue says is scored from the log. One statement stays open all the while, so that all see one snapshot.
 
+mod log;
 mod refresh;
 mod table;
 
@@ -14,6 +15,7 @@ use crate::statement::Statement;
 use cotaste_core::genre_order::GenreOrder;
 use cotaste_core::neighbours::{Probe, Ranking};
 use cotaste_core::{posting, similarity, taste, Error};
+use log::LogTastes;
 use rusqlite::ffi::sqlite3;
 use rusqlite::types::ValueRef;
 use std::cmp::Ordering;
@@ -92,16 +94,25 @@ unsafe fn one_blob(db: *mut sqlite3, kept: &Kept, name: &'static str, user: &str
 ///
 /// # Safety
 /// `db` is an open connection, used by this thread.
-pub unsafe fn of(db: *mut sqlite3, kept: &Kept, user: &str, k: Option<i64>, use_cache: bool) -> Result<Neighbours> {
+pub unsafe fn of(
+    db: *mut sqlite3,
+    kept: &Kept,
+    log: &mut LogTastes,
+    user: &str,
+    k: Option<i64>,
+    use_cache: bool,
+) -> Result<Neighbours> {
     // SAFETY: the caller's promise.
     unsafe {
         kept.with(db, "settings", |settings| {
             if !settings.step()? {
                 return Ok(Neighbours::default());
             }
-            let search = Search {
+            log.start(db);
+            let mut search = Search {
                 db,
                 kept,
+                log,
                 user,
                 weights: (real(settings, 0)?, real(settings, 1)?),
                 k: k.unwrap_or(integer(settings, 2)?),
@@ -122,6 +133,7 @@ pub unsafe fn of(db: *mut sqlite3, kept: &Kept, user: &str, k: Option<i64>, use_
 struct Search<'a> {
     db: *mut sqlite3,
     kept: &'a Kept,
+    log: &'a mut LogTastes,
     user: &'a str,
     weights: (f64, f64),
     k: i64,
@@ -137,7 +149,7 @@ impl Search<'_> {
         unsafe { self.kept.with(self.db, name, f) }
     }
 
-    fn run(&self, use_cache: bool) -> Result<Neighbours> {
+    fn run(&mut self, use_cache: bool) -> Result<Neighbours> {
         if self.k <= 0 {
             return Ok(Neighbours::default());
         }
@@ -204,21 +216,22 @@ impl Search<'_> {
     }
 
     /// Every taste from the log.
-    fn by_definition(&self, me: &[u8]) -> Result<Vec<Neighbour>> {
+    fn by_definition(&mut self, me: &[u8]) -> Result<Vec<Neighbour>> {
         let mut best = Best::new(self.k);
-        self.with("all from the log", |all| {
-            while all.step()? {
-                let user = all.column(0)?.as_str().unwrap_or_default();
-                if user != self.user {
-                    best.add(self.score(me, user, all.column(1)?.as_blob().unwrap_or_default())?);
+        let (probe, weights) = (self.user, self.weights);
+        // SAFETY: the promise of `of`.
+        unsafe {
+            self.log.each(self.db, self.kept, |user, taste| {
+                if user != probe {
+                    best.add(score(weights, me, user, taste)?);
                 }
-            }
-            Ok(())
-        })?;
+                Ok(())
+            })?;
+        }
         Ok(best.finish())
     }
 
-    fn by_bounds(&self, ord: Option<i64>, me: &[u8]) -> Result<Vec<Neighbour>> {
+    fn by_bounds(&mut self, ord: Option<i64>, me: &[u8]) -> Result<Vec<Neighbour>> {
         let counters = self.count(me)?;
         let pending = self.pending(me, &counters)?;
         let ords = pending.iter().filter_map(|pending| pending.ord).chain(ord);
@@ -240,7 +253,7 @@ impl Search<'_> {
                 numbered.bind_at(1, ValueRef::Integer(ord.into()))?;
                 if numbered.step()? {
                     let user = numbered.column(0)?.as_str().unwrap_or_default();
-                    best.add(self.score(me, user, numbered.column(1)?.as_blob().unwrap_or_default())?);
+                    best.add(score(self.weights, me, user, numbered.column(1)?.as_blob().unwrap_or_default())?);
                 }
                 numbered.reset();
             }
@@ -251,9 +264,11 @@ impl Search<'_> {
                 continue;
             }
             // SAFETY: the promise of `of`.
-            let taste = unsafe { one_blob(self.db, self.kept, "from the log", &pending.user)? };
-            if let Some(taste) = taste {
-                best.add(self.score(me, &pending.user, &taste)?);
+            unsafe {
+                self.log.one(self.db, self.kept, &pending.user, |taste| {
+                    best.add(score(self.weights, me, &pending.user, taste)?);
+                    Ok(())
+                })?;
             }
         }
         Ok(best.finish())
@@ -320,17 +335,17 @@ impl Search<'_> {
         }
         Ok(pending)
     }
+}
 
-    fn score(&self, me: &[u8], user: &str, taste: &[u8]) -> Result<Neighbour> {
-        let parts = taste::similarity(me, taste)?;
-        Ok(Neighbour {
-            user_id: user.to_owned(),
-            similarity: similarity::weighted(parts.jaccard, parts.genre_cosine, self.weights.0, self.weights.1)?,
-            jaccard: parts.jaccard,
-            genre_cosine: parts.genre_cosine,
-            shared_items: i64::from(parts.shared_items),
-        })
-    }
+fn score(weights: (f64, f64), me: &[u8], user: &str, taste: &[u8]) -> Result<Neighbour> {
+    let parts = taste::similarity(me, taste)?;
+    Ok(Neighbour {
+        user_id: user.to_owned(),
+        similarity: similarity::weighted(parts.jaccard, parts.genre_cosine, weights.0, weights.1)?,
+        jaccard: parts.jaccard,
+        genre_cosine: parts.genre_cosine,
+        shared_items: i64::from(parts.shared_items),
+    })
 }
 
 /// A user with events that are not folded yet.
@@ -381,6 +396,10 @@ impl Best {
         self.cut();
         self.rows
     }
+}
+
+fn text_of(value: ValueRef<'_>) -> &str {
+    value.as_str().unwrap_or_default()
 }
 
 fn real(statement: &Statement, i: i32) -> Result<f64> {

@@ -19,20 +19,27 @@ use rusqlite::vtab::{
 };
 use rusqlite::{Connection, Result};
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::ffi::{c_int, CStr, CString};
+use std::rc::Rc;
 
 pub fn register(db: &Connection) -> Result<()> {
     const MODULE: &Module<'static, Table> = &Module::read_only_module();
     relations().iter().try_for_each(|relation| db.create_module(relation.name, MODULE, Some(relation)))
 }
 
-/// One relation on one connection.
+/// One relation on one connection. Its cursors leave their statements to it for the next scan of the same plan; SQLite
+/// disconnects tables before it looks whether a connection that is to be closed has statements left.
 #[repr(C)]
 pub struct Table {
     base: sqlite3_vtab,
     db: *mut sqlite3,
     shape: Shape,
+    idle: Rc<RefCell<Vec<(Plan, Statement)>>>,
 }
+
+/// How many statements a table keeps.
+const IDLE: usize = 4;
 
 // SAFETY: repr(C) with the base first.
 unsafe impl VTab<'_> for Table {
@@ -54,7 +61,8 @@ unsafe impl VTab<'_> for Table {
             let declaration = CString::new(shape.declaration()).map_err(|_| cotaste_core::Error::internal())?;
             // SAFETY: the handle is used while the connection is open: SQLite disconnects tables before it closes.
             let db = unsafe { db.handle() };
-            Ok((Cow::Owned(declaration), Self { base: sqlite3_vtab::default(), db, shape }))
+            let (base, idle) = (sqlite3_vtab::default(), Rc::default());
+            Ok((Cow::Owned(declaration), Self { base, db, shape, idle }))
         })?)
     }
 
@@ -65,7 +73,8 @@ unsafe impl VTab<'_> for Table {
     fn open(&mut self) -> Result<Cursor> {
         Ok(guard::catch(|| {
             let (base, db, shape) = (sqlite3_vtab_cursor::default(), self.db, self.shape.clone());
-            Ok(Cursor { base, db, shape, running: None, on_row: false, row: 0, bound: Vec::new() })
+            let idle = Rc::clone(&self.idle);
+            Ok(Cursor { base, db, shape, idle, running: None, on_row: false, row: 0, bound: Vec::new() })
         })?)
     }
 }
@@ -80,6 +89,7 @@ pub struct Cursor {
     base: sqlite3_vtab_cursor,
     db: *mut sqlite3,
     shape: Shape,
+    idle: Rc<RefCell<Vec<(Plan, Statement)>>>,
     running: Option<(Plan, Statement)>,
     on_row: bool,
     row: i64,
@@ -90,12 +100,12 @@ pub struct Cursor {
 impl Cursor {
     fn start(&mut self, text: &str, values: &Filters<'_>) -> crate::failure::Result<()> {
         (self.on_row, self.row) = (false, 0);
-        let kept = self.running.take().filter(|(plan, _)| plan.text == text);
+        self.leave();
+        let mut idle = self.idle.try_borrow_mut().map_err(|_| cotaste_core::Error::internal())?;
+        let kept = idle.iter().position(|(plan, _)| plan.text == text).map(|at| idle.swap_remove(at));
+        drop(idle);
         let (plan, mut statement) = match kept {
-            Some((plan, mut statement)) => {
-                statement.reset();
-                (plan, statement)
-            }
+            Some(kept) => kept,
             None => {
                 let plan = Plan::new(&self.shape, text)?;
                 // SAFETY: SQLite closes cursors before the connection, and calls them on its thread.
@@ -106,6 +116,17 @@ impl Cursor {
         self.bound = plan.bind(&self.shape, values, &mut statement)?;
         self.running = Some((plan, statement));
         self.step()
+    }
+
+    /// Leaves the statement to the next scan.
+    fn leave(&mut self) {
+        let Some((plan, mut statement)) = self.running.take() else { return };
+        statement.reset();
+        if let Ok(mut idle) = self.idle.try_borrow_mut() {
+            if idle.len() < IDLE {
+                idle.push((plan, statement));
+            }
+        }
     }
 
     fn step(&mut self) -> crate::failure::Result<()> {
@@ -126,6 +147,12 @@ impl Cursor {
             (_, Some(hidden)) => Ok(self.bound.get(hidden).map_or(ValueRef::Null, ValueRef::from)),
             (None, None) => Ok(ValueRef::Null),
         }
+    }
+}
+
+impl Drop for Cursor {
+    fn drop(&mut self) {
+        guard::catch_or((), || self.leave());
     }
 }
 

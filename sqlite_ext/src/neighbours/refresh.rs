@@ -1,7 +1,7 @@
 //! `cotaste_refresh_neighbours([limit])`: computes what the cache lacks or holds too long, oldest first. Users with
 //! something pending are read from the log, cached or not, so nothing is folded here.
 
-use super::of;
+use super::{log::LogTastes, of};
 use crate::failure::Result;
 use crate::kept::{text, Kept};
 use rusqlite::ffi::sqlite3;
@@ -22,9 +22,10 @@ pub unsafe fn refresh(raw: *mut sqlite3, db: &Connection, kept: &Kept, limit: Op
     };
     let (mut drop_all, mut add) = (db.prepare(text("drop neighbours")?)?, db.prepare(text("add neighbour")?)?);
     let mut set_run = db.prepare(text("set run")?)?;
+    let mut log = LogTastes::default();
     for user in &users {
         // SAFETY: the caller's promise.
-        let found = unsafe { of(raw, kept, user, Some(k), false)? };
+        let found = unsafe { of(raw, kept, &mut log, user, Some(k), false)? };
         drop_all.execute([user])?;
         for (rank, row) in (1..).zip(&found.rows) {
             let scores = (row.similarity, row.jaccard, row.genre_cosine, row.shared_items);

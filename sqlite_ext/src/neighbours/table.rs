@@ -1,6 +1,6 @@
 //! `cotaste_neighbours_of(probe [, k])` as a table function; it also owns the connection's kept statements.
 
-use super::{of, Neighbours};
+use super::{log::LogTastes, of, Neighbours};
 use crate::failure::Failure;
 use crate::guard;
 use crate::kept::Kept;
@@ -90,7 +90,8 @@ unsafe impl VTab<'_> for Table {
 
     fn open(&mut self) -> Result<Cursor> {
         let (base, db, kept) = (sqlite3_vtab_cursor::default(), self.db, Arc::clone(&self.kept));
-        Ok(Cursor { base, db, kept, found: Neighbours::default(), row: 0, arguments: [Value::Null, Value::Null] })
+        let (log, found, arguments) = (LogTastes::default(), Neighbours::default(), [Value::Null, Value::Null]);
+        Ok(Cursor { base, db, kept, log, found, row: 0, arguments })
     }
 }
 
@@ -104,6 +105,7 @@ pub struct Cursor {
     base: sqlite3_vtab_cursor,
     db: *mut sqlite3,
     kept: Arc<Kept>,
+    log: LogTastes,
     found: Neighbours,
     row: usize,
     arguments: [Value; 2],
@@ -120,7 +122,7 @@ impl Cursor {
         let k = k.as_i64_or_null().map_err(|_| Error::invalid("k", "is not an integer"))?;
         self.arguments = [Value::Text(user.to_owned()), k.into()];
         // SAFETY: SQLite closes cursors before the connection, and calls them on its thread.
-        self.found = guard::nested(|| unsafe { of(self.db, &self.kept, user, k, true) })?;
+        self.found = guard::nested(|| unsafe { of(self.db, &self.kept, &mut self.log, user, k, true) })?;
         Ok(())
     }
 

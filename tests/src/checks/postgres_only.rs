@@ -57,6 +57,8 @@ fn pure(engine: &mut Postgres) -> Result<()> {
            and not exists (select from unnest(p.proargtypes::oid[]) t where t = 'cotaste_unset'::regtype)
            and p.oid not in (select unnest(array[aggtransfn, aggfinalfn, aggcombinefn]::oid[]) from pg_aggregate)
            and (p.provolatile, p.proisstrict, p.proparallel) <> ('i', true, 's')
+           -- What takes NULL for a state that is not there yet.
+           and not (p.proname in ('follow_taste', 'apply_postings', 'apply_block') and p.provolatile = 'i' and p.proparallel = 's')
          union all
          select p.oid::regprocedure::text, p.provolatile::text, p.proisstrict, p.proparallel::text from pg_proc p
          where p.pronamespace = 'public'::regnamespace and p.prokind = 'a' and p.proparallel <> 's'",
@@ -64,7 +66,9 @@ fn pure(engine: &mut Postgres) -> Result<()> {
     ensure!(impure.is_empty(), "{impure:?}");
     let aggregates = engine.query(
         "select p.proname::text from pg_proc p join pg_aggregate a on a.aggfnoid = p.oid
-         where p.pronamespace = 'public'::regnamespace and a.aggcombinefn = 0::oid",
+         where p.pronamespace = 'public'::regnamespace and a.aggcombinefn = 0::oid
+           -- Parts of the fold and of a search, over states that are large or pointers.
+           and p.proname not in ('count_postings', 'rank_users', 'extend_genre_order')",
     )?;
     ensure!(aggregates.is_empty(), "without a combine function: {aggregates:?}");
     let count: i64 = engine
