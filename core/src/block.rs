@@ -8,7 +8,9 @@
 //! | 2..4 | 0 |
 //! | 4..8 | CRC-32 of all other bytes |
 //! | 8..1032 | u32 a slot: contents in the user's taste; 2^32 - 1 where nobody is |
-//! | 1032..7176 | 24 u8 a slot: the user's [sketch](crate::sketch), each dimension times 255, rounded up |
+//! | 1032..7176 | 256 u8 a dimension: the users' [sketches](crate::sketch), times 255, rounded up |
+//!
+//! Dimension by dimension, so that a vector instruction takes one of eight users and those the probe lacks are skipped.
 //!
 //! Rounded up, a sketch in a block bounds the cosine from above as it stands, less 1 wherever it is not 0 from below,
 //! and it is 0 only where the taste is. A sketch of 24 times 255 (no unit vector gives even two of them) is that of a
@@ -33,7 +35,28 @@ pub(crate) const VAGUE: Quantised = [255; DIMENSIONS];
 /// One of a dimension.
 pub(crate) const SCALE: f64 = 255.0;
 
+/// Slots side by side in one dimension.
+pub(crate) const GROUP: usize = 16;
+const GROUPS: usize = SLOTS / GROUP;
+
 pub(crate) type Quantised = [u8; DIMENSIONS];
+
+/// The sketches of a block: a line is one dimension of one group.
+#[derive(Clone, Copy)]
+pub(crate) struct Sketches<'a>(&'a [[[u8; GROUP]; GROUPS]; DIMENSIONS]);
+
+impl<'a> Sketches<'a> {
+    /// One dimension of a group.
+    #[inline(always)]
+    pub(crate) fn line(self, dimension: usize, group: usize) -> Option<&'a [u8; GROUP]> {
+        self.0.get(dimension)?.get(group)
+    }
+
+    /// One slot.
+    pub(crate) fn slot(self, slot: u8) -> Quantised {
+        self.0.each_ref().map(|lines| lines.as_flattened().get(usize::from(slot)).copied().unwrap_or_default())
+    }
+}
 
 const fn damaged(problem: &'static str) -> Error {
     Error::corrupt("block", problem)
@@ -58,7 +81,9 @@ impl BlockBuilder {
             for (to, size) in built.sizes.iter_mut().zip(sizes) {
                 *to = u32::from_le_bytes(*size);
             }
-            built.sketches = *sketches;
+            for (to, slot) in built.sketches.iter_mut().zip(0..=u8::MAX) {
+                *to = sketches.slot(slot);
+            }
         }
         Ok(built)
     }
@@ -99,7 +124,9 @@ impl BlockBuilder {
         bytes.extend(MAGIC);
         bytes.extend([0; HEAD - 2]);
         bytes.extend(self.sizes.iter().flat_map(|size| size.to_le_bytes()));
-        bytes.extend(self.sketches.as_flattened());
+        for dimension in 0..DIMENSIONS {
+            bytes.extend(self.sketches.iter().map(|sketch| sketch[dimension]));
+        }
         let crc = checksum(&bytes).to_le_bytes();
         for (to, byte) in bytes.iter_mut().skip(4).zip(crc) {
             *to = byte;
@@ -109,12 +136,12 @@ impl BlockBuilder {
 }
 
 /// Sizes and sketches of a block, its checksum not looked at.
-pub(crate) fn read(bytes: &[u8]) -> Result<(&[[u8; 4]; SLOTS], &[Quantised; SLOTS])> {
+pub(crate) fn read(bytes: &[u8]) -> Result<(&[[u8; 4]; SLOTS], Sketches<'_>)> {
     let parts = || {
         let (magic, rest) = bytes.split_first_chunk::<2>()?;
         let (sizes, sketches) = rest.get(HEAD - 2..)?.split_at_checked(SLOTS * 4)?;
-        let (sizes, sketches) = (sizes.as_chunks::<4>().0, sketches.as_chunks::<DIMENSIONS>().0);
-        Some((*magic, sizes.first_chunk()?, sketches.first_chunk()?))
+        let (sizes, sketches) = (sizes.as_chunks::<4>().0, sketches.as_chunks::<GROUP>().0.as_chunks::<GROUPS>().0);
+        Some((*magic, sizes.first_chunk()?, Sketches(sketches.first_chunk()?)))
     };
     match parts() {
         Some((MAGIC, sizes, sketches)) if bytes.len() == BYTES => Ok((sizes, sketches)),
@@ -184,9 +211,9 @@ mod tests {
             let weights: Vec<(usize, f64)> = Taste::read(&bytes).unwrap().genres().map(|(key, w)| (order.position(key).unwrap(), w.max(0.0))).collect();
             let norm = weights.iter().map(|(_, w)| w * w).sum::<f64>().sqrt();
             for (place, weight) in weights {
-                let byte = f64::from(sketches[9][place]);
+                let byte = f64::from(sketches.slot(9)[place]);
                 let exact = weight / norm * 255.0;
-                prop_assert!(sketches[9] == VAGUE && norm < 1e-49 || weight == 0.0 && byte == 0.0 || (exact - 1e-9 <= byte && byte <= exact + 1.0 + 1e-9 && byte >= 1.0));
+                prop_assert!(sketches.slot(9) == VAGUE && norm < 1e-49 || weight == 0.0 && byte == 0.0 || (exact - 1e-9 <= byte && byte <= exact + 1.0 + 1e-9 && byte >= 1.0));
             }
         }
 
@@ -203,8 +230,8 @@ mod tests {
     fn a_genre_without_a_place_makes_a_vague_sketch() {
         let taste = taste(&(vec![1], vec![(0, 1.0), (1, 1.0)]));
         let block = built(&BTreeMap::from([(0, taste.clone())]), &GenreOrder::read(r#"["g0"]"#).unwrap()).unwrap();
-        assert_eq!(read(&block).unwrap().1[0], VAGUE);
+        assert_eq!(read(&block).unwrap().1.slot(0), VAGUE);
         let block = built(&BTreeMap::from([(0, taste)]), &GenreOrder::read(r#"["g0","g1"]"#).unwrap()).unwrap();
-        assert_eq!(read(&block).unwrap().1[0][..3], [181, 181, 0]);
+        assert_eq!(read(&block).unwrap().1.slot(0)[..3], [181, 181, 0]);
     }
 }

@@ -13,7 +13,7 @@ mod probe;
 
 pub use probe::Probe;
 
-use crate::block::{self, Quantised, SLOTS, VACANT};
+use crate::block::{self, Quantised, Sketches, GROUP, SCALE, SLOTS, VACANT};
 use crate::{similarity, Error, Result};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -22,10 +22,8 @@ use std::collections::BinaryHeap;
 const MARGIN: f64 = 1e-6;
 /// More, relatively, than the four roundings to a single in [`Ranking::filter`] can move its product.
 const ROUGHLY: f64 = 1.0 - 1e-6;
-/// Slots looked at together.
-const GROUP: usize = 16;
 /// Users of a group worth bounding together.
-const MANY: usize = 4;
+const MANY: usize = 2;
 /// The least number of candidates worth looking through for those that have fallen behind.
 const FEW: usize = 1024;
 
@@ -53,10 +51,10 @@ struct Candidate {
 }
 
 /// One user of a block.
-struct User<'a> {
+struct User {
     shared: u16,
     size: u32,
-    sketch: &'a Quantised,
+    sketch: Quantised,
     ordinal: u32,
 }
 
@@ -97,8 +95,7 @@ impl Ranking {
         let excluded = excluded.get(within).unwrap_or_default();
         let shared = shared_from(first, counters);
         let groups = sizes.as_chunks::<GROUP>().0.iter().zip(shared.as_chunks::<GROUP>().0);
-        let groups = groups.zip(sketches.as_chunks::<GROUP>().0).zip((0u32..).step_by(GROUP));
-        for (((sizes, shared), sketches), slot) in groups {
+        for (group, (sizes, shared)) in groups.enumerate() {
             let sizes = sizes.map(u32::from_le_bytes);
             let mut passing = self.by_jaccard(&sizes, shared);
             let count: usize = passing.iter().map(|passes| usize::from(*passes)).sum();
@@ -106,12 +103,12 @@ impl Ranking {
                 continue;
             }
             if count >= MANY {
-                self.by_cosine(&sizes, shared, sketches, &mut passing);
+                self.by_cosine(&sizes, shared, sketches, group, &mut passing);
             }
-            let users = sizes.iter().zip(shared).zip(sketches).zip(slot..).zip(passing);
-            for ((((size, shared), sketch), slot), _) in users.filter(|(_, passes)| *passes) {
-                let user = User { shared: *shared, size: *size, sketch, ordinal: first + slot };
-                self.consider(&user, excluded)?;
+            let users = sizes.iter().zip(shared).zip(group * GROUP..).zip(passing);
+            for (((size, shared), slot), _) in users.filter(|(_, passes)| *passes) {
+                let (sketch, ordinal) = (sketches.slot(slot as u8), first + slot as u32);
+                self.consider(&User { shared: *shared, size: *size, sketch, ordinal }, excluded)?;
             }
         }
         Ok(())
@@ -138,25 +135,24 @@ impl Ranking {
         &self,
         sizes: &[u32; GROUP],
         shared: &[u16; GROUP],
-        sketches: &[Quantised; GROUP],
+        sketches: Sketches<'_>,
+        group: usize,
         passing: &mut [bool; GROUP],
     ) {
         let own = self.probe.items as f32;
         let needed = (self.needed - 2.0 * MARGIN) as f32;
-        let (jaccard_weight, cosine_weight) = ((self.jaccard_weight / ROUGHLY) as f32, self.cosine_weight as f32);
-        let mut cosines = [0.0; GROUP];
-        for (cosine, sketch) in cosines.iter_mut().zip(sketches) {
-            *cosine = self.probe.cosine_roughly_at_most(sketch);
-        }
+        let (jaccard_weight, cosine_weight) =
+            ((self.jaccard_weight / ROUGHLY) as f32, (self.cosine_weight / (SCALE * SCALE)) as f32);
+        let cosines = self.probe.cosines_roughly_at_most(sketches, group);
         let users = sizes.iter().zip(shared).zip(cosines);
         for (passes, ((size, shared), cosine)) in passing.iter_mut().zip(users) {
             let union = (own + *size as i32 as f32 - f32::from(*shared)).max(0.0);
-            let fails = jaccard_weight * f32::from(*shared) < (needed - cosine_weight * cosine) * union;
+            let fails = jaccard_weight * f32::from(*shared) < (needed - cosine_weight * f32::from(cosine)) * union;
             *passes &= !fails | (*shared == u16::MAX);
         }
     }
 
-    fn consider(&mut self, user: &User<'_>, excluded: &[u32]) -> Result<()> {
+    fn consider(&mut self, user: &User, excluded: &[u32]) -> Result<()> {
         if user.size == VACANT {
             return Ok(());
         }
@@ -164,7 +160,7 @@ impl Ranking {
         let most = self.probe.items.min(user.size);
         let at_least = u32::from(user.shared).min(most);
         let at_most = if user.shared == u16::MAX { most } else { at_least };
-        let cosine = self.cosine_weight * self.probe.cosine_at_most(user.sketch);
+        let cosine = self.cosine_weight * self.probe.cosine_at_most(&user.sketch);
         // The same as comparing the upper bound, but most go here, so the division waits.
         let union = (both - u64::from(at_most)) as f64;
         if self.jaccard_weight * f64::from(at_most) < (self.needed - cosine) * union {
@@ -182,7 +178,7 @@ impl Ranking {
         if upper <= 0.0 || excluded.binary_search(&user.ordinal).is_ok() {
             return Ok(());
         }
-        let lower = jaccard(at_least) + self.cosine_weight * self.probe.cosine_at_least(user.sketch);
+        let lower = jaccard(at_least) + self.cosine_weight * self.probe.cosine_at_least(&user.sketch);
         self.raise(lower.min(1.0))?;
         if self.candidates.len() >= self.prune_at {
             self.prune();

@@ -1,6 +1,6 @@
 //! The user whose neighbours are looked for.
 
-use crate::block::{Quantised, SCALE, VAGUE};
+use crate::block::{Quantised, Sketches, GROUP, SCALE, VAGUE};
 use crate::genre_order::GenreOrder;
 use crate::sketch::{Sketch, DIMENSIONS};
 use crate::taste::{self, Taste};
@@ -15,6 +15,8 @@ pub struct Probe {
     pub(super) items: u32,
     /// Never below the sketch.
     upper: [i16; DIMENSIONS],
+    /// The dimensions above 0, in 255ths, as often as a group has users.
+    rough: Vec<(usize, [u16; GROUP])>,
     /// Never above it, and 0 where genres share the dimension: what they seem to have in common may be two genres.
     lower: [i16; DIMENSIONS],
 }
@@ -38,7 +40,9 @@ impl Probe {
                 }
             }
         }
-        Ok(Self { items, upper, lower })
+        let rough = upper.map(|x| (f64::from(x) * SCALE / f64::from(ONE)).ceil() as u16);
+        let rough = rough.into_iter().enumerate().filter(|(_, x)| *x > 0).map(|(at, x)| (at, [x; GROUP])).collect();
+        Ok(Self { items, upper, rough, lower })
     }
 
     /// At least the cosine, at most 1, and 0 only when the cosine is.
@@ -47,11 +51,19 @@ impl Probe {
         cosine(dot(&self.upper, sketch)).min(1.0)
     }
 
-    /// The same without the limit, within 2e-7 of it.
-    #[inline(always)]
-    pub(super) fn cosine_roughly_at_most(&self, sketch: &Quantised) -> f32 {
-        const UNIT: f32 = (1.0 / (ONE as f64 * SCALE)) as f32;
-        dot(&self.upper, sketch) as f32 * UNIT
+    /// [`Self::cosine_at_most`] of a group of users, a little more or out of 1, in 65,025ths. A product of two bytes fits
+    /// 16 bits; a sum that does not is above 1, as the greatest number of 16 bits is. Not inlined: its neighbours would
+    /// have it in vectors half as wide.
+    #[inline(never)]
+    pub(super) fn cosines_roughly_at_most(&self, sketches: Sketches<'_>, group: usize) -> [u16; GROUP] {
+        let mut dots = [0u16; GROUP];
+        for (dimension, own) in &self.rough {
+            let Some(theirs) = sketches.line(*dimension, group) else { continue };
+            for (dot, (own, x)) in dots.iter_mut().zip(own.iter().zip(theirs)) {
+                *dot = dot.saturating_add(own.wrapping_mul(u16::from(*x)));
+            }
+        }
+        dots
     }
 
     /// At most the cosine, at least 0.

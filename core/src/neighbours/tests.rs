@@ -45,7 +45,7 @@ impl World {
     }
 
     fn finalists(&self, weights: (f64, f64), k: usize, excluded: &[u32]) -> Vec<u32> {
-        let probe = Probe::new(&self.probe, &self.order).unwrap();
+        let probe = probe_of(self);
         let mut ranking = Ranking::new(probe, weights.0, weights.1, k).unwrap();
         let counters = self.counters();
         for (first, block) in (0u32..).step_by(SLOTS).zip(self.blocks()) {
@@ -70,6 +70,10 @@ impl World {
         let least = k.checked_sub(1).map_or(2.0, |last| scored.get(last).map_or(0.0, |s| s.0));
         scored.into_iter().filter(|(score, _)| *score >= least).map(|(_, user)| user).collect()
     }
+}
+
+fn probe_of(world: &World) -> Probe {
+    Probe::new(&world.probe, &world.order).unwrap()
 }
 
 fn weight() -> impl Strategy<Value = f64> {
@@ -99,12 +103,15 @@ proptest! {
         let cut = |(contents, genres): &Sample| (contents.clone(), genres.iter().copied().filter(|(g, _)| *g < sum).collect());
         let world = World::new(taste(&cut(&a)), vec![Some(taste(&cut(&b)))]);
         let block = world.blocks().remove(0).unwrap();
-        let sketch = &block::read(&block).unwrap().1[0];
-        let probe = Probe::new(&world.probe, &world.order).unwrap();
+        let sketches = block::read(&block).unwrap().1;
+        let sketch = &sketches.slot(0);
+        let rough = f64::from(probe_of(&world).cosines_roughly_at_most(sketches, 0)[0]) / 65_025.0;
+        let probe = probe_of(&world);
         let cosine = world.parts(0).genre_cosine;
         let (lower, upper) = (probe.cosine_at_least(sketch), probe.cosine_at_most(sketch));
         prop_assert!(lower - 1e-9 <= cosine && cosine <= upper + 1e-9, "{lower} {cosine} {upper}");
         prop_assert!(upper > 0.0 || cosine == 0.0);
+        prop_assert!(rough >= upper - 1e-12, "{rough} {upper}");
         prop_assert!((0.0..=1.0).contains(&lower) && upper <= 1.0);
         // 24 steps of 1/255 and two of 2^-14, each times a vector of at most unit length: never further apart than this.
         let vague = *sketch == block::VAGUE || probe.is_vague();
@@ -132,7 +139,7 @@ proptest! {
 
     #[test]
     fn hostile_blocks_and_counters_do_no_harm(world in worlds(), changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..200), counters in prop::collection::vec(any::<u8>(), 0..1300), first in prop_oneof![Just(0u32), Just(u32::MAX - 255), any::<u32>()], excluded in prop::collection::vec(any::<u32>(), 0..20)) {
-        let mut ranking = Ranking::new(Probe::new(&world.probe, &world.order).unwrap(), 0.7, 0.3, 5).unwrap();
+        let mut ranking = Ranking::new(probe_of(&world), 0.7, 0.3, 5).unwrap();
         for mut block in world.blocks().into_iter().flatten() {
             for (at, by) in &changes {
                 let at = at.index(block.len());
@@ -161,7 +168,7 @@ fn a_full_counter_means_that_many_or_more() {
 #[test]
 fn what_cannot_be_ranked_is_told() {
     let world = World::new(taste(&(vec![1], vec![])), vec![Some(taste(&(vec![1], vec![])))]);
-    let probe = Probe::new(&world.probe, &world.order).unwrap();
+    let probe = probe_of(&world);
     for weights in [(1.1, 0.0), (0.0, -0.1), (f64::NAN, 0.0)] {
         let refused = Ranking::new(probe.clone(), weights.0, weights.1, 1).map_err(|e| e.code()).err();
         assert_eq!(refused, Some("INVALID_ARGUMENT"));
