@@ -11,6 +11,7 @@ mod golden;
 mod leash;
 mod newer;
 mod postgres;
+mod random;
 mod report;
 mod run;
 mod slt;

@@ -5,6 +5,7 @@ mod catalogue;
 mod end_to_end;
 mod golden_experiments;
 mod golden_tables;
+mod histories;
 mod hostile;
 pub mod leash;
 mod movielens;
@@ -70,6 +71,7 @@ fn everywhere(host: &mut dyn Host, report: &mut Report, answers: &Answers) -> Re
 
 /// What may take long or end the process comes last.
 fn last(host: &mut dyn Host, report: &mut Report, answers: &Answers) {
+    section("random histories", report, |report| histories::run(host, report, answers));
     section("movielens", report, |report| movielens::run(host, report, answers));
     section("planted panics", report, |report| planted::run(host, report));
 }
