@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod catalogue;
+mod concurrent;
 mod end_to_end;
 mod golden_experiments;
 mod golden_tables;
@@ -56,6 +57,7 @@ pub fn sqlite(
 pub fn postgres(host: &mut PostgresHost, pg_config: &Path, report: &mut Report, answers: &Answers) -> Result<()> {
     everywhere(host, report, answers)?;
     section("postgres only", report, |report| postgres_only::run(host, pg_config, report));
+    section("concurrent writers", report, |report| concurrent::run(host, report));
     last(host, report, answers);
     section("server log", report, |report| postgres_only::log(host, report));
     Ok(())

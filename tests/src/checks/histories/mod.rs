@@ -97,7 +97,7 @@ fn perform(engine: &mut dyn Engine, step: &Step, turn: usize) -> Result<Model> {
     for act in step {
         if matches!(act, Act::Compare) {
             compare::compare(engine, &USERS, turn)?;
-        } else if !act.perform(engine)? && step.len() > 1 {
+        } else if !act.perform(engine)? && step[0].begins() {
             engine.exec("rollback")?;
             break;
         }

@@ -150,8 +150,9 @@ struct Dated(BTreeMap<(String, i64), (f64, f64)>);
 impl Dated {
     fn add(&mut self, at: i64, weight: f64, genres: &[String]) {
         let share = weight * 12.0 / genres.len() as f64;
-        // An engine divides by the number of genres: only halves and quarters are exact there.
-        let inexact = if genres.len().is_power_of_two() { 0.0 } else { share.abs() };
+        // An engine divides by the number of genres and multiplies with the decay: exact with powers of two alone.
+        let power = weight.abs().log2().fract() == 0.0 && genres.len().is_power_of_two();
+        let inexact = if power { 0.0 } else { share.abs() };
         for genre in genres {
             let sum = self.0.entry((genre.clone(), at)).or_default();
             sum.0 += share;

@@ -26,6 +26,11 @@ pub enum Act {
 pub type Step = Vec<Act>;
 
 impl Act {
+    /// Starts a transaction.
+    pub fn begins(&self) -> bool {
+        matches!(self, Act::Sql(sql) if sql.starts_with("begin"))
+    }
+
     /// Does it; false when a unique key refused it, which changes nothing.
     pub fn perform(&self, engine: &mut dyn Engine) -> Result<bool> {
         let done = match self {
