@@ -15,14 +15,18 @@ const TRIGGERS: &str = include_str!("../../sql/postgres/triggers.sql");
 const TASTES: &str = include_str!("../../sql/postgres/tastes.sql");
 const FUNCTIONS: &str = include_str!("../../sql/postgres/functions.sql");
 
+/// Without it the planner takes one-row tables for tables of hundreds of rows, and joins of them for work worth JIT.
+/// And the queue, which is empty now, for one that is cheaper to scan than to look up in.
+const ANALYZE: &str = "analyze cotaste_parameters, cotaste_fold_state, cotaste_queue, cotaste_settings, cotaste_meta";
+
 /// The texts in order; each is executed as a whole and may hold several statements. `@space@` stands for the schema.
 #[pg_extern]
 fn cotaste_space_sql() -> SetOfIterator<'static, String> {
     let tables = [TABLES, STATE_TABLES].map(String::from);
     let views = [ENGINE_VIEWS, VIEWS, STATE].map(replaceable);
-    let functions_of_state = [FOLD.to_string(), NEIGHBOURS.to_string(), replaceable(TASTES)];
+    let functions_of_state = [FOLD.to_string(), replaceable(TASTES), NEIGHBOURS.to_string()];
     let relations = relations().iter().map(|relation| [view(relation), functions(relation)].concat());
-    let rest = [FUNCTIONS, TRIGGERS, SETTINGS, ADOPT].map(String::from);
+    let rest = [FUNCTIONS, TRIGGERS, SETTINGS, ADOPT, ANALYZE].map(String::from);
     let parts = tables.into_iter().chain(views).chain(functions_of_state).chain(relations).chain(rest);
     SetOfIterator::new(parts)
 }

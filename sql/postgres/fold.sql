@@ -218,7 +218,7 @@ begin
   perform cotaste_fold_alone('cotaste_rebuild');
   -- The row stays locked to the end: what makes the state stale from now on waits, and makes it stale again.
   update cotaste_parameters set stale = false;
-  delete from cotaste_queue where user_id <> '';
+  delete from cotaste_queue where due_us < 9223372036854775807;
   delete from cotaste_user_contents;
   delete from cotaste_users;
   delete from cotaste_postings;

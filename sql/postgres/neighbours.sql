@@ -7,10 +7,12 @@ language sql stable parallel safe rows 1
 begin atomic
   select taste_similarity(x.taste, y.taste, p.jaccard_weight, p.cosine_weight)
   from cotaste_parameters p, cotaste_users x, cotaste_users y
-  where not p.stale and x.user_id = $1 and y.user_id = $2
+  where p.only_row = 1 and not p.stale and x.user_id = $1 and y.user_id = $2
     and not exists (
-      select from cotaste_queue q
-      where q.user_id = any (array[$1, $2]) and q.due_us <= to_epoch_us(statement_timestamp())
+      select from cotaste_queue q where q.user_id = $1 and q.due_us <= to_epoch_us(statement_timestamp())
+    )
+    and not exists (
+      select from cotaste_queue q where q.user_id = $2 and q.due_us <= to_epoch_us(statement_timestamp())
     );
 end;
 comment on function cotaste_clean_pair(text, text) is 'part of user_similarity: of two users with nothing pending';
@@ -66,7 +68,7 @@ begin atomic
   left join cotaste_neighbour_runs r
     on r.user_id = u.user_id and r.k >= coalesce($2, p.similar_users_k) and r.computed_us >= u.changed_us
       and r.computed_us > to_epoch_us(statement_timestamp()) - p.cache_ttl_hours * 3.6e9
-  where u.user_id = $1;
+  where p.only_row = 1 and u.user_id = $1;
 end;
 comment on function cotaste_clean_probe(text, bigint) is 'part of cotaste_neighbours_of: a user with nothing pending';
 
@@ -80,7 +82,7 @@ begin atomic
     cast(null as bigint), coalesce($2, p.similar_users_k), p.stale
   from cotaste_parameters p
   cross join cotaste_current_tastes t
-  where t.user_id = $1;
+  where p.only_row = 1 and t.user_id = $1;
 end;
 comment on function cotaste_current_probe(text, bigint) is 'part of cotaste_neighbours_of: any user';
 
@@ -127,7 +129,7 @@ end;
 comment on function cotaste_count(bytea) is 'part of cotaste_neighbours_of: how much everybody shares';
 
 -- Users with something pending: at most what was counted and their pending contents that are in the taste can be shared,
--- at least what they had less their pending contents is theirs.
+-- at least what they had less their pending contents is theirs, or nothing when a key stands for all of them.
 create or replace function cotaste_pending(probe text, me bytea, my_items bigint, counters bytea) returns table (
   users text[], bounds double precision[], ords integer[]
 )
@@ -138,7 +140,7 @@ begin atomic
     coalesce(
       array_agg(
         p.cosine_weight + p.jaccard_weight * coalesce(
-          cast(d.shared as double precision) / nullif($3 + greatest(d.items - d.pairs, d.shared) - d.shared, 0), 0)
+          cast(d.shared as double precision) / nullif($3 + greatest(d.items - least(d.pairs, d.items), d.shared) - d.shared, 0), 0)
       ), '{}'),
     coalesce(array_agg(d.ord order by d.ord) filter (where d.ord is not null), '{}')
   from (
@@ -147,7 +149,7 @@ begin atomic
       least(case counted($4, u.ord) when 65535 then $3 else coalesce(counted($4, u.ord), 0) end + q.hits, $3) as shared
     from (
       select
-        q.user_id, count(q.content_id) as pairs,
+        q.user_id, case when count(*) > count(q.content_id) then 9223372036854775807 else count(*) end as pairs,
         sum(case when taste_has($2, q.content_id) then 1 else 0 end) as hits
       from cotaste_queue q
       where q.due_us <= to_epoch_us(statement_timestamp()) and q.user_id <> $1
@@ -155,7 +157,8 @@ begin atomic
     ) q
     left join lateral (select u.ord, u.items from cotaste_users u where u.user_id = q.user_id offset 0) u on true
   ) d
-  cross join cotaste_parameters p;
+  cross join cotaste_parameters p
+  where p.only_row = 1;
 end;
 comment on function cotaste_pending(text, bytea, bigint, bytea) is
   'part of cotaste_neighbours_of: users with pending events and the most they can be similar';
@@ -167,7 +170,8 @@ begin atomic
   select rank_users($3, b.block, b.users, $1, s.genre_order, $2 || $4, $5, p.jaccard_weight, p.cosine_weight)
   from cotaste_blocks b
   cross join cotaste_fold_state s
-  cross join cotaste_parameters p;
+  cross join cotaste_parameters p
+  where s.only_row = 1 and p.only_row = 1;
 end;
 comment on function cotaste_rank(bytea, integer, bytea, integer[], bigint) is
   'part of cotaste_neighbours_of: the users that can be among the best';
@@ -182,7 +186,7 @@ begin atomic
     select u.user_id, u.taste, taste_similarity($1, u.taste, p.jaccard_weight, p.cosine_weight) as similarity
     from cotaste_users u
     cross join cotaste_parameters p
-    where u.ord = any ($2)
+    where u.ord = any ($2) and p.only_row = 1
     order by similarity desc, u.user_id
     limit $5
   ),
@@ -191,7 +195,7 @@ begin atomic
     from unnest($3, $4) d (user_id, bound)
     cross join cotaste_parameters p
     cross join lateral (select o.taste from cotaste_tastes o where o.user_id = d.user_id offset 0) t
-    where d.bound * 1.000000001 >= coalesce((select min(b.similarity) from best b having count(*) >= $5), 0)
+    where p.only_row = 1 and d.bound * 1.000000001 >= coalesce((select min(b.similarity) from best b having count(*) >= $5), 0)
   )
   select
     t.user_id, t.similarity, taste_jaccard($1, t.taste), taste_genre_cosine($1, t.taste), taste_shared_items($1, t.taste),
@@ -220,6 +224,7 @@ create or replace function cotaste_neighbours_of(probe text, k bigint) returns t
 )
 language plpgsql stable parallel safe cost 10000 rows 10
 set plan_cache_mode = force_generic_plan
+set jit = off
 as $$
 declare
   me record;

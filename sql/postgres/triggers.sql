@@ -1,5 +1,7 @@
 -- What keeps the state's queue: triggers that append keys. They upsert nothing and lock nothing but what they insert. Only a
--- statement that wrote very much folds it at once, because reads would be slow until somebody does.
+-- statement that wrote very much folds it at once, because reads would be slow until somebody does. A pair that may have
+-- lost its last event is queued as all of its user's: with the event goes what tells whose taste a change of genres touches,
+-- so the pair's old part in the taste may not be what the genres of now would give.
 
 create or replace function cotaste_queue_inserted() returns trigger
 language plpgsql
@@ -25,7 +27,7 @@ as $$
 declare
   keys bigint;
 begin
-  insert into cotaste_queue (user_id, content_id) select distinct user_id, content_id from gone;
+  insert into cotaste_queue (user_id) select distinct user_id from gone;
   get diagnostics keys = row_count;
   if keys >= 10000 then
     perform cotaste_fold_bulk();
@@ -33,7 +35,7 @@ begin
   return null;
 end
 $$;
-comment on function cotaste_queue_deleted() is 'queues the pairs of deleted events';
+comment on function cotaste_queue_deleted() is 'queues the users of deleted events';
 
 create or replace function cotaste_queue_updated() returns trigger
 language plpgsql
@@ -43,7 +45,9 @@ declare
   keys bigint;
 begin
   insert into cotaste_queue (user_id, content_id)
-  select user_id, content_id from written union select user_id, content_id from gone;
+  select user_id, content_id from written
+  union
+  select user_id, null from (select user_id, content_id from gone except select user_id, content_id from written) moved;
   get diagnostics keys = row_count;
   if keys >= 10000 then
     perform cotaste_fold_bulk();

@@ -8,9 +8,6 @@ select
   cosine_weight
 from cotaste_parameters;
 
--- current
-select t.taste from cotaste_current_tastes t where t.user_id = ?1;
-
 -- settings
 select
   p.jaccard_weight, p.cosine_weight, p.similar_users_k, p.cache_ttl_hours, p.stale, s.genre_order, k.now_us, k.now
@@ -45,11 +42,28 @@ select b.block, b.users from cotaste_blocks b;
 -- numbered
 select u.user_id, u.taste from cotaste_users u where u.ord = ?1;
 
--- from the log
-select t.taste from cotaste_tastes t where t.user_id = ?1;
+-- events of a user
+select
+  b.user_id, b.content_id, b.action, b.rating, b.occurred_at, c.genres,
+  (select cast(s.value as real) from cotaste_settings s where s.key = 'action_weight.' || b.action),
+  p.taste_half_life_hours, k.now_us
+from cotaste_parameters p
+cross join cotaste_clock k
+cross join user_behaviors b
+left join contents c on c.content_id = b.content_id
+where b.user_id = ?1
+order by b.content_id;
 
--- all from the log
-select t.user_id, t.taste from cotaste_tastes t;
+-- all events
+select
+  b.user_id, b.content_id, b.action, b.rating, b.occurred_at, c.genres,
+  (select cast(s.value as real) from cotaste_settings s where s.key = 'action_weight.' || b.action),
+  p.taste_half_life_hours, k.now_us
+from cotaste_parameters p
+cross join cotaste_clock k
+cross join user_behaviors b
+left join contents c on c.content_id = b.content_id
+order by b.user_id, b.content_id;
 
 -- forget
 delete from neighbours where user_id not in (select u.user_id from cotaste_users u);

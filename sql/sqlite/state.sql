@@ -94,6 +94,9 @@ create table if not exists cotaste_neighbour_runs (
 
 create index if not exists cotaste_neighbour_runs_computed on cotaste_neighbour_runs (computed_us);
 
+-- A pair that may have lost its last event is queued as all of its user's: with the event goes what tells whose taste a
+-- change of genres touches, so the pair's old part in the taste may not be what the genres of now would give.
+
 create trigger if not exists cotaste_queue_insert after insert on user_behaviors
 begin
   insert into cotaste_queue (user_id, content_id) values (new.user_id, new.content_id);
@@ -101,27 +104,29 @@ end;
 
 create trigger if not exists cotaste_queue_delete after delete on user_behaviors
 begin
-  insert into cotaste_queue (user_id, content_id) values (old.user_id, old.content_id);
+  insert into cotaste_queue (user_id) values (old.user_id);
 end;
 
 create trigger if not exists cotaste_queue_update
 after update of user_id, id, content_id, action, rating, occurred_at on user_behaviors
 begin
-  insert into cotaste_queue (user_id, content_id) values (old.user_id, old.content_id), (new.user_id, new.content_id);
+  insert into cotaste_queue (user_id, content_id) values
+    (old.user_id, case when old.user_id = new.user_id and old.content_id = new.content_id then old.content_id end),
+    (new.user_id, new.content_id);
 end;
 
 -- "or replace" deletes the rows in the way without telling a trigger.
 create trigger if not exists cotaste_queue_replaced_by_insert before insert on user_behaviors
 begin
-  insert into cotaste_queue (user_id, content_id)
-  select b.user_id, b.content_id from user_behaviors b
+  insert into cotaste_queue (user_id)
+  select b.user_id from user_behaviors b
   where b.id = new.id or (b.user_id = new.user_id and b.event_id = new.event_id);
 end;
 
 create trigger if not exists cotaste_queue_replaced_by_update before update of user_id, id, event_id on user_behaviors
 begin
-  insert into cotaste_queue (user_id, content_id)
-  select b.user_id, b.content_id from user_behaviors b
+  insert into cotaste_queue (user_id)
+  select b.user_id from user_behaviors b
   where b.id = new.id or (b.user_id = new.user_id and b.event_id = new.event_id);
 end;
 

@@ -4,6 +4,7 @@
 use crate::convert::exact_integer;
 use crate::failure::{Failure, Result};
 use crate::guard;
+use crate::pair::grow;
 use cotaste_core::sum::ReproducibleSum;
 use cotaste_core::taste::ledger::{changes, weight};
 use cotaste_core::{fold, latest, list, taste, Error};
@@ -270,14 +271,6 @@ impl Group for List {
     fn finish(&self) -> Result<Value> {
         Ok(Value::Text(list::state::finish(&self.0)?))
     }
-}
-
-/// `length` more bytes at the end; memory that is refused is an error, not the end of the host.
-fn grow(state: &mut Vec<u8>, length: usize) -> Result<&mut [u8]> {
-    let start = state.len();
-    state.try_reserve(length).map_err(Error::from)?;
-    state.resize(start + length, 0);
-    Ok(state.get_mut(start..).unwrap_or_default())
 }
 
 fn integer(row: &Context<'_>, i: usize, name: &'static str) -> Result<Option<i64>> {

@@ -1,12 +1,12 @@
 //! The fold: takes keys off the queue and brings the state up to the log. In SQLite the writer is alone, so it runs in the
-//! transaction of whoever calls it. What a pair's events mean is said here once more for the sake of speed; the view
-//! cotaste_log_pairs says it for both engines, and cotaste_verify() compares.
+//! transaction of whoever calls it.
 
 mod rows;
 
 use crate::failure::Result;
+use crate::pair::{self, grow, Pair};
 use cotaste_core::taste::ledger::{self, changes, weight};
-use cotaste_core::{fold, genre_order, sum::ReproducibleSum, taste, time, Error};
+use cotaste_core::{fold, genre_order, taste};
 use rows::{Names, Rows};
 use rusqlite::Connection;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -112,52 +112,16 @@ pub fn rebuild(db: &Connection, now_us: i64) -> Result<i64> {
         }
         let content = event.get(1)?;
         if pairs.last().is_none_or(|(last, _)| *last != content) {
-            pairs.try_reserve(1).map_err(Error::from)?;
             pairs.push((content, Pair::default()));
         }
         if let Some((_, pair)) = pairs.last_mut() {
-            pair.add(event, 2, &folding.weights, folding.half_life, now_us)?;
+            folding.add(pair, event, 2)?;
         }
     }
     folding.new_user(&user, &mut pairs)?;
     let users = folding.next_ord;
     folding.finish()?;
     Ok(users)
-}
-
-/// What the events of a user with a content come to.
-#[derive(Default)]
-struct Pair {
-    events: i64,
-    touches: i64,
-    weight: ReproducibleSum,
-    next_us: Option<i64>,
-}
-
-impl Pair {
-    /// Adds an event whose action, rating and time are the columns from `at` on.
-    fn add(
-        &mut self,
-        event: &rusqlite::Row<'_>,
-        at: usize,
-        weights: &HashMap<String, f64>,
-        half_life: f64,
-        now_us: i64,
-    ) -> Result<()> {
-        let action = event.get_ref(at)?.as_str().map_err(rusqlite::Error::from)?;
-        let rating: Option<f64> = event.get(at + 1)?;
-        let occurred_us = time::parse_timestamp(event.get_ref(at + 2)?.as_str().map_err(rusqlite::Error::from)?)?;
-        if occurred_us > now_us {
-            self.next_us = Some(self.next_us.map_or(occurred_us, |next| next.min(occurred_us)));
-            return Ok(());
-        }
-        let times = if action == "rate" { rating.map_or(0.0, |rating| (rating - 5.0) / 2.5) } else { 1.0 };
-        let value = weights.get(action).copied().unwrap_or(0.0) * times;
-        weight::add(&mut self.weight, value, time::half_lives(occurred_us, half_life)?)?;
-        self.events += 1;
-        self.touches += i64::from(action != "skip");
-        Ok(())
-    }
 }
 
 /// One fold on its way: what is collected for posting lists and blocks is written at its end.
@@ -223,9 +187,26 @@ impl<'a> Folding<'a> {
         let mut pair = Pair::default();
         let mut events = self.rows.events.query((user, content))?;
         while let Some(event) = events.next()? {
-            pair.add(event, 0, &self.weights, self.half_life, self.now_us)?;
+            pair.add(
+                event.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?,
+                event.get(1)?,
+                event.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?,
+                |action| self.weights.get(action).copied(),
+                (self.half_life, self.now_us),
+            )?;
         }
         Ok(pair)
+    }
+
+    /// Adds an event whose action, rating and time are the columns from `at` on.
+    fn add(&self, pair: &mut Pair, event: &rusqlite::Row<'_>, at: usize) -> Result<()> {
+        pair.add(
+            event.get_ref(at)?.as_str().map_err(rusqlite::Error::from)?,
+            event.get(at + 1)?,
+            event.get_ref(at + 2)?.as_str().map_err(rusqlite::Error::from)?,
+            |action| self.weights.get(action).copied(),
+            (self.half_life, self.now_us),
+        )
     }
 
     fn write_pair(&mut self, user: &str, content: i64, exists: bool, pair: &Pair) -> Result<()> {
@@ -247,10 +228,7 @@ impl<'a> Folding<'a> {
             self.genres.insert(content, genres);
         }
         let genres = self.genres.get(&content).and_then(Option::as_deref);
-        let weight = weight::of(&pair.weight);
-        let is = (pair.events > 0).then_some((pair.touches > 0, &weight[..]));
-        let row = grow(out, changes::row_len(genres)?)?;
-        Ok(changes::write_row(row, content, genres, was, is)?)
+        pair::change(out, content, genres, was, pair)
     }
 
     /// Writes the user's row and notes what it means to posting lists and blocks.
@@ -308,12 +286,4 @@ impl<'a> Folding<'a> {
         self.rows.set_fold_state.execute((self.next_ord, &self.genre_order))?;
         Ok(())
     }
-}
-
-/// `length` more bytes at the end; memory that is refused is an error, not the end of the host.
-fn grow(bytes: &mut Vec<u8>, length: usize) -> Result<&mut [u8]> {
-    let start = bytes.len();
-    bytes.try_reserve(length).map_err(Error::from)?;
-    bytes.resize(start + length, 0);
-    Ok(bytes.get_mut(start..).unwrap_or_default())
 }

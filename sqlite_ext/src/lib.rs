@@ -17,6 +17,7 @@ mod host;
 mod install;
 mod kept;
 mod neighbours;
+mod pair;
 mod parse_context;
 #[cfg(feature = "planted")]
 mod planted;

@@ -75,19 +75,28 @@ pub unsafe fn similarity(db: *mut sqlite3, kept: &Kept, a: &str, b: &str) -> Res
     }
 }
 
+/// A user's taste as of now: from the state where it is up to date, else from the log.
+///
+/// # Safety
+/// `db` is an open connection, used by this thread.
 unsafe fn current(db: *mut sqlite3, kept: &Kept, user: &str) -> Result<Option<Vec<u8>>> {
     // SAFETY: the caller's promise.
-    unsafe { one_blob(db, kept, "current", user) }
+    unsafe {
+        let clean = kept.with(db, "clean", |clean| {
+            clean.bind_at(1, ValueRef::from(user))?;
+            Ok(if clean.step()? { clean.column(2)?.as_blob().ok().map(<[u8]>::to_vec) } else { None })
+        })?;
+        clean.map_or_else(|| log::taste(db, kept, user), |taste| Ok(Some(taste)))
+    }
 }
 
-unsafe fn one_blob(db: *mut sqlite3, kept: &Kept, name: &'static str, user: &str) -> Result<Option<Vec<u8>>> {
+/// A user's taste from the log, with the connection held to one snapshot by the caller's statement.
+///
+/// # Safety
+/// `db` is an open connection, used by this thread.
+pub unsafe fn log_taste(db: *mut sqlite3, kept: &Kept, user: &str) -> Result<Option<Vec<u8>>> {
     // SAFETY: the caller's promise.
-    unsafe {
-        kept.with(db, name, |statement| {
-            statement.bind_at(1, ValueRef::from(user))?;
-            Ok(if statement.step()? { statement.column(0)?.as_blob().ok().map(<[u8]>::to_vec) } else { None })
-        })
-    }
+    unsafe { log::taste(db, kept, user) }
 }
 
 /// The k most similar users of `user`; k and whether the cache is used are settings and arguments.
@@ -170,7 +179,7 @@ impl Search<'_> {
             Some((ord, _, taste)) => (Some(ord), taste),
             None => {
                 // SAFETY: the promise of `of`.
-                let Some(taste) = (unsafe { current(self.db, self.kept, self.user)? }) else {
+                let Some(taste) = (unsafe { log::taste(self.db, self.kept, self.user)? }) else {
                     return Ok(Neighbours::default());
                 };
                 (self.number(self.user)?.map(|(ord, _)| ord), taste)
@@ -300,7 +309,8 @@ impl Search<'_> {
     }
 
     /// Users with something pending, and the most they can be similar: at most what was counted and their pending
-    /// contents that are in the taste can be shared, at least what they had less their pending contents is theirs.
+    /// contents that are in the taste can be shared, at least what they had less their pending contents is theirs, or
+    /// nothing when a key stands for all of them.
     fn pending(&self, me: &[u8], counters: &[[u8; 2]]) -> Result<Vec<Pending>> {
         let mut pending: Vec<Pending> = Vec::new();
         self.with("pending", |queue| {
@@ -314,9 +324,13 @@ impl Search<'_> {
                     pending.try_reserve(1).map_err(Error::from)?;
                     pending.push(Pending { user: user.to_owned(), ..Pending::default() });
                 }
-                if let (Some(last), Ok(content)) = (pending.last_mut(), queue.column(1)?.as_i64()) {
-                    last.pairs += 1;
-                    last.hits += i64::from(taste::has(me, content)?);
+                let Some(last) = pending.last_mut() else { continue };
+                match queue.column(1)?.as_i64() {
+                    Ok(content) => {
+                        last.pairs = last.pairs.saturating_add(1);
+                        last.hits += i64::from(taste::has(me, content)?);
+                    }
+                    Err(_) => last.pairs = i64::MAX,
                 }
             }
             Ok(())
@@ -328,7 +342,7 @@ impl Search<'_> {
                 ord.and_then(|ord| counters.get(usize::try_from(ord).ok()?)).map_or(0, |c| u16::from_le_bytes(*c));
             let counted = if count == u16::MAX { mine } else { i64::from(count) };
             let shared = mine.min(counted + pending.hits);
-            let union = mine + shared.max(items - pending.pairs) - shared;
+            let union = mine + shared.max(items - pending.pairs.min(items)) - shared;
             let jaccard = if union > 0 { shared as f64 / union as f64 } else { 0.0 };
             pending.ord = ord;
             pending.bound = self.weights.1 + self.weights.0 * jaccard;

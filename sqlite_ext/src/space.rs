@@ -21,6 +21,8 @@ const RECORD: &str = include_str!("../../sql/sqlite/record.sql");
 pub fn register(db: Db, writers: bool, kept: &Arc<Kept>) -> Result<()> {
     let of_pairs = Arc::clone(kept);
     reader(db, "user_similarity", 2, READS, move |call, args| user_similarity(&of_pairs, call, args))?;
+    let of_one = Arc::clone(kept);
+    reader(db, "cotaste_log_taste", 1, READS, move |call, args| log_taste(&of_one, call, args))?;
     reader(db, "cotaste_journal_mode", 0, READS, journal_mode)?;
     if writers {
         let of_all = Arc::clone(kept);
@@ -127,6 +129,21 @@ fn user_similarity(kept: &Kept, context: *mut sqlite3_context, args: Args<'_>) -
         neighbours::similarity(db, kept, &a, &b)
     });
     similarity.map(Answer::Real)
+}
+
+/// `cotaste_log_taste(user) -> blob`: what the views of current tastes take for users with something pending.
+fn log_taste(kept: &Kept, context: *mut sqlite3_context, args: Args<'_>) -> Result<Answer<'static>> {
+    if args.any_null() {
+        return Ok(Answer::Null);
+    }
+    let user = args.id(0, "user_id")?;
+    // SAFETY: the connection of the running call.
+    let taste = guard::nested(|| unsafe {
+        let db = ffi::sqlite3_context_db_handle(context);
+        kept.connect(db);
+        neighbours::log_taste(db, kept, &user)
+    });
+    taste.map(Into::into)
 }
 
 /// `cotaste_refresh([limit]) -> keys folded`

@@ -1,27 +1,90 @@
-//! Tastes computed from the log, remembered for one statement of the host: within it the log is one state, unless the
-//! statement writes, which the connection's count of changes tells. A list of everybody's neighbours needs each pending
-//! user's taste once a user.
+//! Tastes computed from the log: of one user, or of everybody in one pass; and a memory of them for one statement of the
+//! host. Within it the log is one state, unless the statement writes, which the connection's count of changes tells. A
+//! list of everybody's neighbours needs each pending user's taste once a user.
 
-use super::text_of;
+use super::{integer, real, text_of};
 use crate::failure::Result;
 use crate::kept::Kept;
+use crate::pair::{self, Pair};
+use crate::statement::Statement;
+use cotaste_core::taste::ledger;
 use rusqlite::ffi::{self, sqlite3};
 use rusqlite::types::ValueRef;
 use std::collections::HashMap;
 use std::ffi::c_int;
 
+/// One user's taste from the log.
+///
+/// # Safety
+/// `db` is an open connection, used by this thread.
+pub unsafe fn taste(db: *mut sqlite3, kept: &Kept, user: &str) -> Result<Option<Vec<u8>>> {
+    let mut found = None;
+    // SAFETY: the caller's promise.
+    unsafe {
+        kept.with(db, "events of a user", |events| {
+            events.bind_at(1, ValueRef::from(user))?;
+            tastes(events, |_, taste| {
+                found = Some(taste);
+                Ok(())
+            })
+        })?;
+    }
+    Ok(found)
+}
+
+/// The tastes of events that come by user and content.
+fn tastes(events: &mut Statement, mut f: impl FnMut(&str, Vec<u8>) -> Result<()>) -> Result<()> {
+    let mut user = String::new();
+    let mut content = None;
+    let (mut pair, mut genres, mut changes) = (Pair::default(), None, Vec::new());
+    loop {
+        let more = events.step()?;
+        let of = if more { text_of(events.column(0)?) } else { "" };
+        let on = if more { Some(integer(events, 1)?) } else { None };
+        let same_user = more && of == user;
+        if !(same_user && on == content) {
+            if let Some(content) = content {
+                pair::change(&mut changes, content, genres.as_deref(), None, &pair)?;
+            }
+            (pair, content) = (Pair::default(), on);
+            if more {
+                genres = text_of_any(events.column(5)?).map(str::to_owned);
+            }
+        }
+        if !same_user && !user.is_empty() {
+            if let Some(followed) = ledger::apply(None, None, &changes)? {
+                f(&user, followed.taste)?;
+            }
+            changes.clear();
+        }
+        if !more {
+            return Ok(());
+        }
+        if !same_user {
+            of.clone_into(&mut user);
+        }
+        let scale = (real(events, 7)?, integer(events, 8)?);
+        let weight = events.column(6)?.as_f64().ok();
+        let rating = events.column(3)?.as_f64().ok();
+        pair.add(text_of(events.column(2)?), rating, text_of(events.column(4)?), |_| weight, scale)?;
+    }
+}
+
+/// Genres that are not text are none, as the views have it.
+fn text_of_any(value: ValueRef<'_>) -> Option<&str> {
+    value.as_bytes().ok().and_then(|bytes| std::str::from_utf8(bytes).ok())
+}
+
 /// What is remembered at most, in bytes of tastes.
 const ROOM: usize = 64 << 20;
-
-type Found = Option<Box<[u8]>>;
 
 /// What is remembered.
 #[derive(Default)]
 pub struct LogTastes {
     changes: c_int,
     size: usize,
-    of: HashMap<Box<str>, Found>,
-    /// Everybody's, in no order.
+    of: HashMap<Box<str>, Option<Box<[u8]>>>,
+    /// Everybody's, in the order of the ids.
     all: Option<Vec<(Box<str>, Box<[u8]>)>>,
 }
 
@@ -51,7 +114,7 @@ impl LogTastes {
     ) -> Result<()> {
         if !self.of.contains_key(user) {
             // SAFETY: the caller's promise.
-            let taste = unsafe { super::one_blob(db, kept, "from the log", user)? }.map(Vec::into_boxed_slice);
+            let taste = unsafe { taste(db, kept, user)? }.map(Vec::into_boxed_slice);
             self.size += user.len() + taste.as_ref().map_or(0, |taste| taste.len());
             self.of.insert(user.into(), taste);
         }
@@ -74,17 +137,15 @@ impl LogTastes {
         let mut all = Vec::new();
         // SAFETY: the caller's promise.
         unsafe {
-            kept.with(db, "all from the log", |rows| {
-                while rows.step()? {
-                    let (user, taste) = (text_of(rows.column(0)?), rows.column(1)?);
-                    let ValueRef::Blob(taste) = taste else { continue };
-                    f(user, taste)?;
+            kept.with(db, "all events", |events| {
+                tastes(events, |user, taste| {
+                    f(user, &taste)?;
                     self.size += user.len() + taste.len();
                     if self.size <= ROOM {
-                        all.push((user.into(), taste.into()));
+                        all.push((user.into(), taste.into_boxed_slice()));
                     }
-                }
-                Ok(())
+                    Ok(())
+                })
             })?;
         }
         if self.size <= ROOM {

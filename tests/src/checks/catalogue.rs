@@ -89,7 +89,7 @@ fn functions(engine: &mut dyn Engine) -> Result<BTreeMap<String, BTreeSet<String
                case when type in ('a', 'w') then 'aggregate, ' else '' end ||
                case when flags & 0x80000 then 'writes' when flags & 0x800 and flags & 0x200000 then 'pure'
                  when flags & 0x200000 then 'reads' else 'unmarked' end
-             from pragma_function_list where not builtin and name <> 'cotaste_journal_mode'",
+             from pragma_function_list where not builtin and name not in ('cotaste_journal_mode', 'cotaste_log_taste')",
         )?,
         Kind::Postgres => engine.query(
             // What aggregates are made of and what only Postgres has is not offered in both.

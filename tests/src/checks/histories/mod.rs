@@ -120,8 +120,12 @@ fn finish(engine: &mut dyn Engine) -> Result<()> {
     }
     let problems = engine.query("select * from cotaste_verify()")?;
     ensure!(problems.is_empty(), "cotaste_verify after a rebuild: {problems:?}");
-    engine.query("select cotaste_refresh_neighbours()")?;
-    compare::compare(engine, &USERS, 1).context("after cotaste_refresh_neighbours()")?;
+    // The cache may be older than what others do, so nothing may become due between filling it and looking.
+    let soon = model::clock(engine)? - 2_000_000..=model::clock(engine)? + 4_000_000;
+    if !model.times.iter().any(|at| soon.contains(at)) {
+        engine.query("select cotaste_refresh_neighbours()")?;
+        compare::compare(engine, &USERS, 1).context("after cotaste_refresh_neighbours()")?;
+    }
     Ok(())
 }
 
