@@ -41,6 +41,11 @@ impl GenreOrder {
         self.places.get(at).map(|(_, place)| *place)
     }
 
+    /// Whether every genre of a taste has a place; `CORRUPT_STATE` when it is not a taste.
+    pub fn covers(&self, taste: &[u8]) -> Result<bool> {
+        Ok(Taste::read(taste)?.genres().all(|(key, _)| self.position(key).is_some()))
+    }
+
     /// How many genres have a place.
     pub fn len(&self) -> usize {
         self.places.len()

@@ -2,7 +2,8 @@
 //! core's; a combination is a concatenation. Steps and finals get NULLs, combinations are STRICT.
 
 use crate::convert::OrReport;
-use crate::state::{append, data, edit, replace, update, InAggregate, Kept, State};
+use crate::state::{append, data, edit, update, InAggregate, Kept, State};
+use cotaste_core::genre_order::GenreOrder;
 use cotaste_core::latest::Latest;
 use cotaste_core::neighbours::{Probe, Ranking};
 use cotaste_core::sum::ReproducibleSum;
@@ -222,23 +223,35 @@ fn changes_final(state: &[u8]) -> Vec<u8> {
     data(state).map(<[u8]>::to_vec).or_report()
 }
 
-#[pg_extern]
-fn extend_genre_order_step(
-    call: InAggregate,
-    state: Option<State>,
-    genre_order: &str,
-    taste: Option<&[u8]>,
-) -> Option<State> {
-    replace(&call, state, |known| {
-        let order = known.map_or(Ok(genre_order), std::str::from_utf8).map_err(|_| Error::internal())?;
-        let longer = taste.map_or(Ok(None), |taste| genre_order::extend(order, taste))?;
-        Ok(longer.or_else(|| known.is_none().then(|| genre_order.to_owned())).map(String::into_bytes))
-    })
+/// The state of `extend_genre_order`: the text, and the same read once.
+struct Order {
+    text: String,
+    read: GenreOrder,
 }
 
 #[pg_extern]
-fn extend_genre_order_final(state: &[u8]) -> String {
-    String::from_utf8_lossy(state).into_owned()
+fn extend_genre_order_step(
+    call: InAggregate,
+    state: Option<Kept<Order>>,
+    genre_order: &str,
+    taste: Option<&[u8]>,
+) -> Kept<Order> {
+    let mut state = state.unwrap_or_else(|| {
+        let read = GenreOrder::read(genre_order).or_report();
+        Kept::keep(&call, Order { text: genre_order.to_owned(), read })
+    });
+    let order = state.get();
+    if let Some(taste) = taste.filter(|taste| !order.read.covers(taste).or_report()) {
+        if let Some(longer) = genre_order::extend(&order.text, taste).or_report() {
+            *order = Order { read: GenreOrder::read(&longer).or_report(), text: longer };
+        }
+    }
+    state
+}
+
+#[pg_extern]
+fn extend_genre_order_final(mut state: Kept<Order>) -> String {
+    state.get().text.clone()
 }
 
 #[pg_extern]
@@ -271,7 +284,7 @@ fn rank_users_step(
     cosine_weight: f64,
 ) -> Kept<Ranked> {
     let mut state = state.unwrap_or_else(|| {
-        let order = genre_order::GenreOrder::read(genre_order).or_report();
+        let order = GenreOrder::read(genre_order).or_report();
         let probe = Probe::new(taste, &order).or_report();
         let k = usize::try_from(k).unwrap_or(0);
         let mut excluded: Vec<u32> = excluded.iter().flatten().filter_map(|ord| u32::try_from(ord).ok()).collect();

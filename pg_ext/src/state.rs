@@ -129,22 +129,6 @@ pub fn edit(
     state
 }
 
-/// A state of plain bytes that the change may replace.
-pub fn replace(
-    _: &InAggregate,
-    state: Option<State>,
-    change: impl FnOnce(Option<&[u8]>) -> Result<Option<Vec<u8>>>,
-) -> Option<State> {
-    match change(state.as_ref().map(State::bytes)).or_report() {
-        Some(bytes) => {
-            let mut state = State::allocate(bytes.len());
-            copy(state.bytes_mut(), 0, &bytes);
-            Some(state)
-        }
-        None => state,
-    }
-}
-
 /// A state that is a Rust value and never leaves its process: declared as `internal` in SQL, dropped with the group.
 pub struct Kept<T>(NonNull<T>);
 

@@ -561,18 +561,18 @@ create function apply_block(users bytea, changes bytea, genre_order text) return
 comment on function apply_block(bytea, bytea, text) is
   'a block, or NULL, after changes; NULL when nobody is left';
 
-create function extend_genre_order_step(state bytea, genre_order text, taste bytea) returns bytea
+create function extend_genre_order_step(state internal, genre_order text, taste bytea) returns internal
   language c immutable parallel safe as 'MODULE_PATHNAME', 'extend_genre_order_step_wrapper';
-comment on function extend_genre_order_step(bytea, text, bytea) is
+comment on function extend_genre_order_step(internal, text, bytea) is
   'part of extend_genre_order: adds a taste';
 
-create function extend_genre_order_final(state bytea) returns text
+create function extend_genre_order_final(state internal) returns text
   language c immutable strict parallel safe as 'MODULE_PATHNAME', 'extend_genre_order_final_wrapper';
-comment on function extend_genre_order_final(bytea) is
+comment on function extend_genre_order_final(internal) is
   'part of extend_genre_order: the order';
 
 create aggregate extend_genre_order(genre_order text, taste bytea) (
-  sfunc = extend_genre_order_step, stype = bytea, sspace = 512, finalfunc = extend_genre_order_final, parallel = safe
+  sfunc = extend_genre_order_step, stype = internal, sspace = 512, finalfunc = extend_genre_order_final, parallel = safe
 );
 comment on aggregate extend_genre_order(text, bytea) is
   'a JSON array of genres with those of the tastes appended that it lacks';

@@ -18,6 +18,7 @@ as $$
 declare
   folded bigint;
   now_us bigint := to_epoch_us(clock_timestamp());
+  half_life double precision := (select p.taste_half_life_hours from cotaste_parameters p);
 begin
   with taken as materialized (
     delete from cotaste_queue
@@ -37,22 +38,34 @@ begin
       offset 0
     ) l
   ),
+  -- As in cotaste_log_pairs, but in one pass over the events of all keys.
+  logged as materialized (
+    select
+      k.user_id, k.content_id,
+      sum(case when e.occurred_us <= now_us then 1 else 0 end) as events,
+      sum(case when e.occurred_us <= now_us and e.action <> 'skip' then 1 else 0 end) as touches,
+      decayed_weight(case when e.occurred_us <= now_us then e.weight end, half_lives(e.occurred_us, half_life)) as weight,
+      min(case when e.occurred_us > now_us then e.occurred_us end) as next_us
+    from keys k
+    cross join lateral (
+      select e.action, e.weight, e.occurred_us from cotaste_events e
+      where e.user_id = k.user_id and e.content_id = k.content_id offset 0
+    ) e
+    group by k.user_id, k.content_id
+  ),
   pairs as materialized (
     select
       k.user_id, k.content_id, c.genres,
       w.user_id is not null as is_whole,
-      s.touches as was_touches, s.weight as was_weight,
-      coalesce(l.events, 0) as events, l.touches, case when l.events > 0 then l.weight end as weight, l.next_us
+      s.place, s.touches as was_touches, s.weight as was_weight,
+      coalesce(l.events, 0) as events, coalesce(l.touches, 0) as touches, l.weight, l.next_us
     from keys k
     left join whole w on w.user_id = k.user_id
+    left join logged l on l.user_id = k.user_id and l.content_id = k.content_id
     left join lateral (
-      select s.touches, s.weight from cotaste_user_contents s
+      select s.ctid as place, s.touches, s.weight from cotaste_user_contents s
       where s.user_id = k.user_id and s.content_id = k.content_id offset 0
     ) s on true
-    left join lateral (
-      select p.events, p.touches, p.weight, p.next_us from cotaste_log_pairs p
-      where p.user_id = k.user_id and p.content_id = k.content_id offset 0
-    ) l on true
     left join lateral (select c.genres from contents c where c.content_id = k.content_id offset 0) c on true
   ),
   later as (
@@ -60,21 +73,17 @@ begin
     select p.user_id, p.content_id, p.next_us from pairs p where p.next_us is not null
   ),
   gone as (
-    delete from cotaste_user_contents
-    where ctid = any (array(
-      select s.ctid
-      from pairs p
-      cross join lateral (
-        select s.ctid from cotaste_user_contents s
-        where p.events = 0 and s.user_id = p.user_id and s.content_id = p.content_id offset 0
-      ) s
-    ))
+    delete from cotaste_user_contents where ctid = any (array(select p.place from pairs p where p.events = 0))
   ),
-  kept as (
-    insert into cotaste_user_contents as s (user_id, content_id, events, touches, weight)
-    select p.user_id, p.content_id, p.events, p.touches, p.weight from pairs p where p.events > 0
-    on conflict (user_id, content_id) do update
-    set (events, touches, weight) = (excluded.events, excluded.touches, excluded.weight)
+  changed_pairs as (
+    update cotaste_user_contents s
+    set events = p.events, touches = p.touches, weight = p.weight
+    from pairs p
+    where s.ctid = p.place and p.events > 0
+  ),
+  new_pairs as (
+    insert into cotaste_user_contents (user_id, content_id, events, touches, weight)
+    select p.user_id, p.content_id, p.events, p.touches, p.weight from pairs p where p.events > 0 and p.place is null
   ),
   changed as materialized (
     select
@@ -89,19 +98,19 @@ begin
   ),
   followed as materialized (
     select
-      c.user_id, u.ord as was_ord,
+      c.user_id, u.place, u.ord as was_ord,
       follow_taste(
         case when not c.is_whole then u.taste end, case when not c.is_whole then u.sums end, c.changes
       ) as followed
     from changed c
     left join lateral (
-      select u.ord, u.taste, u.sums from cotaste_users u where u.user_id = c.user_id offset 0
+      select u.ctid as place, u.ord, u.taste, u.sums from cotaste_users u where u.user_id = c.user_id offset 0
     ) u on true
   ),
   -- A new user gets the next number.
   users as materialized (
     select
-      f.user_id, f.was_ord, f.followed,
+      f.user_id, f.place, f.was_ord, f.followed,
       coalesce(
         f.was_ord,
         case when f.followed is not null then
@@ -127,23 +136,22 @@ begin
       or exists (select from orders o where o.genre_order <> o.was)
   ),
   left_users as (
-    delete from cotaste_users
-    where ctid = any (array(
-      select v.ctid
-      from users u
-      cross join lateral (
-        select v.ctid from cotaste_users v where u.followed is null and v.user_id = u.user_id offset 0
-      ) v
-    ))
+    delete from cotaste_users where ctid = any (array(select u.place from users u where u.followed is null))
   ),
-  kept_users as (
-    insert into cotaste_users as v (user_id, ord, items, changed_us, taste, sums)
+  changed_users as (
+    update cotaste_users v
+    set
+      items = taste_items(followed_taste(u.followed)), changed_us = now_us,
+      taste = followed_taste(u.followed), sums = followed_sums(u.followed)
+    from users u
+    where v.ctid = u.place and u.followed is not null
+  ),
+  new_users as (
+    insert into cotaste_users (user_id, ord, items, changed_us, taste, sums)
     select
       u.user_id, u.ord, taste_items(followed_taste(u.followed)), now_us, followed_taste(u.followed), followed_sums(u.followed)
     from users u
-    where u.followed is not null
-    on conflict (user_id) do update
-    set (items, changed_us, taste, sums) = (excluded.items, excluded.changed_us, excluded.taste, excluded.sums)
+    where u.place is null and u.followed is not null
   ),
   lists as materialized (
     select
@@ -155,27 +163,22 @@ begin
     group by p.content_id, u.ord / 65536
   ),
   posted as materialized (
-    select l.content_id, l.chunk, apply_postings(s.users, l.changes) as users
+    select l.content_id, l.chunk, s.place, apply_postings(s.users, l.changes) as users
     from lists l
     left join lateral (
-      select s.users from cotaste_postings s where s.content_id = l.content_id and s.chunk = l.chunk offset 0
+      select s.ctid as place, s.users from cotaste_postings s
+      where s.content_id = l.content_id and s.chunk = l.chunk offset 0
     ) s on true
   ),
   empty_postings as (
-    delete from cotaste_postings
-    where ctid = any (array(
-      select s.ctid
-      from posted p
-      cross join lateral (
-        select s.ctid from cotaste_postings s
-        where p.users is null and s.content_id = p.content_id and s.chunk = p.chunk offset 0
-      ) s
-    ))
+    delete from cotaste_postings where ctid = any (array(select p.place from posted p where p.users is null))
   ),
-  kept_postings as (
-    insert into cotaste_postings as s (content_id, chunk, users)
-    select p.content_id, p.chunk, p.users from posted p where p.users is not null
-    on conflict (content_id, chunk) do update set users = excluded.users
+  changed_postings as (
+    update cotaste_postings s set users = p.users from posted p where s.ctid = p.place and p.users is not null
+  ),
+  new_postings as (
+    insert into cotaste_postings (content_id, chunk, users)
+    select p.content_id, p.chunk, p.users from posted p where p.place is null and p.users is not null
   ),
   sketched as materialized (
     select u.ord / 256 as block, block_changes(u.ord % 256, followed_taste(u.followed)) as changes
@@ -207,9 +210,11 @@ $$;
 comment on function cotaste_fold(bigint) is
   'folds so many keys at most; the caller holds cotaste_lock(1) in a READ COMMITTED transaction';
 
+-- Planned anew each time, with what is known of the tables by then: a plan made for an empty space would not do.
 create or replace function cotaste_rebuild() returns bigint
 language plpgsql
 set search_path from current
+set plan_cache_mode = force_custom_plan
 set jit = off
 as $$
 declare
@@ -227,12 +232,14 @@ begin
   select p.user_id, p.content_id, p.next_us from cotaste_log_pairs p where p.next_us is not null;
   insert into cotaste_user_contents (user_id, content_id, events, touches, weight)
   select p.user_id, p.content_id, p.events, p.touches, p.weight from cotaste_log_pairs p where p.events > 0;
+  analyze cotaste_user_contents;
   insert into cotaste_users (user_id, ord, items, changed_us, taste, sums)
   select
     s.user_id, s.ord, taste_items(followed_taste(s.followed)), to_epoch_us(clock_timestamp()),
     followed_taste(s.followed), followed_sums(s.followed)
   from cotaste_state_tastes s;
   get diagnostics users = row_count;
+  analyze cotaste_users;
   update cotaste_fold_state set
     next_ord = users,
     genre_order = coalesce((select extend_genre_order('[]', u.taste) from cotaste_users u), '[]');

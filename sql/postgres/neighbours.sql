@@ -62,7 +62,7 @@ create or replace function cotaste_clean_probe(probe text, k bigint) returns tab
 )
 language sql stable parallel safe rows 1
 begin atomic
-  select u.ord, u.items, u.taste, r.computed_us, coalesce($2, p.similar_users_k), false
+  select u.ord, u.items, u.taste, r.computed_us, greatest(coalesce($2, p.similar_users_k), 0), false
   from cotaste_parameters p
   cross join cotaste_clean_users u
   left join cotaste_neighbour_runs r
@@ -79,7 +79,7 @@ language sql stable parallel safe rows 1
 begin atomic
   select
     coalesce((select u.ord from cotaste_users u where u.user_id = $1), -1), taste_items(t.taste), t.taste,
-    cast(null as bigint), coalesce($2, p.similar_users_k), p.stale
+    cast(null as bigint), greatest(coalesce($2, p.similar_users_k), 0), p.stale
   from cotaste_parameters p
   cross join cotaste_current_tastes t
   where p.only_row = 1 and t.user_id = $1;

@@ -87,10 +87,10 @@ create table if not exists cotaste_queue (
   autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 1000000000
 );
 -- Keys that are never due make the table too large for a scan ever to look cheaper than its index: plans are kept while
--- the queue grows, and most are made while it is empty. A page each.
+-- the queue grows, and most are made while it is empty.
 alter table cotaste_queue set (fillfactor = 10);
 insert into cotaste_queue (user_id, due_us)
-select repeat('.', 990) || n, 9223372036854775807 from generate_series(1, 100) n
+select '.' || n, 9223372036854775807 from generate_series(1, 250) n
 where not exists (select from cotaste_queue where due_us = 9223372036854775807);
 alter table cotaste_queue set (fillfactor = 100);
 -- Whoever may write events queues their keys; a key too many costs a look at its events and changes nothing.

@@ -5,8 +5,9 @@ mod rows;
 
 use crate::failure::Result;
 use crate::pair::{self, grow, Pair};
+use cotaste_core::genre_order::{self, GenreOrder};
 use cotaste_core::taste::ledger::{self, changes, weight};
-use cotaste_core::{fold, genre_order, taste};
+use cotaste_core::{fold, taste};
 use rows::{Names, Rows};
 use rusqlite::Connection;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -133,6 +134,8 @@ struct Folding<'a> {
     genres: HashMap<i64, Option<String>>,
     next_ord: i64,
     genre_order: String,
+    /// The same, read.
+    known_order: GenreOrder,
     postings: BTreeMap<(i64, i64), Vec<u8>>,
     blocks: BTreeMap<i64, Vec<u8>>,
 }
@@ -144,7 +147,8 @@ impl<'a> Folding<'a> {
         let weights = rows.action_weights.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let weights = weights.collect::<rusqlite::Result<_>>()?;
         let (genres, postings, blocks) = Default::default();
-        Ok(Self { rows, now_us, half_life, weights, genres, next_ord, genre_order, postings, blocks })
+        let known_order = GenreOrder::read(&genre_order)?;
+        Ok(Self { rows, now_us, half_life, weights, genres, next_ord, genre_order, known_order, postings, blocks })
     }
 
     /// Brings one user up to the log.
@@ -251,8 +255,9 @@ impl<'a> Folding<'a> {
             Some(ledger::Followed { taste, sums }) => {
                 let items = taste::items(taste)?;
                 self.rows.set_user.execute((user, ord, items, self.now_us, taste, sums))?;
-                if let Some(longer) = genre_order::extend(&self.genre_order, taste)? {
-                    self.genre_order = longer;
+                if !self.known_order.covers(taste)? {
+                    self.genre_order = genre_order::extend(&self.genre_order, taste)?.unwrap_or_default();
+                    self.known_order = GenreOrder::read(&self.genre_order)?;
                 }
             }
             None => drop(self.rows.drop_user.execute([user])?),

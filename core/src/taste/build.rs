@@ -131,16 +131,28 @@ impl<'a> Builder<'a> {
     pub(crate) fn finish(mut self) -> Result<Vec<u8>> {
         self.distinct_items();
         let usable = |key: &str| (1..=genre::MAX_NAME).contains(&key.len());
-        let genres: Vec<(&str, (f64, i64))> =
+        let sums: Vec<(&str, (f64, i64))> =
             self.sums().filter(|(key, _)| usable(key)).map(|(key, sum)| (key, sum.scaled())).collect();
-        write(&genres, &self.items)
+        let exponent = exponent_of(sums.iter().map(|(_, sum)| *sum));
+        let weights: Vec<(&str, f64)> = sums.iter().map(|(key, sum)| (*key, weight(*sum, exponent))).collect();
+        write(&weights, exponent, &self.items)
     }
 }
 
-/// The value: genre keys with their weights, mantissa and exponent, ascending by key; contents ascending.
-pub(super) fn write(genres: &[(&str, (f64, i64))], items: &[i64]) -> Result<Vec<u8>> {
+/// The exponent of a taste of these sums, mantissa and exponent each: that of the largest.
+pub(super) fn exponent_of(sums: impl Iterator<Item = (f64, i64)>) -> i64 {
+    sums.filter(|(mantissa, _)| *mantissa != 0.0).map(|(_, exponent)| exponent).max().unwrap_or(0)
+}
+
+/// A sum as a weight in a taste of that exponent: the nearest double whose lower 16 bits are 0.
+pub(super) fn weight((mantissa, own): (f64, i64), exponent: i64) -> f64 {
+    let weight = sum::scale(mantissa, own.saturating_sub(exponent));
+    f64::from_bits((weight.to_bits() + 0x8000) & !0xffff)
+}
+
+/// The value: genre keys with their [`weight`]s, ascending by key; the exponent; contents ascending.
+pub(super) fn write(genres: &[(&str, f64)], exponent: i64, items: &[i64]) -> Result<Vec<u8>> {
     let contents = u32::try_from(items.len()).map_err(|_| Error::invalid("content", "too many in one taste"))?;
-    let exponent = genres.iter().filter(|(_, (m, _))| *m != 0.0).map(|(_, (_, e))| *e).max().unwrap_or(0);
     let chunks = chunks(items);
     let text: usize = genres.iter().map(|(key, _)| key.len()).sum();
 
@@ -152,10 +164,7 @@ pub(super) fn write(genres: &[(&str, (f64, i64))], items: &[i64]) -> Result<Vec<
     put_unsigned(&mut out, u64::from(contents))?;
     put_unsigned(&mut out, chunks.len() as u64)?;
     put_signed(&mut out, exponent)?;
-    for (_, (mantissa, own)) in genres {
-        let weight = rounded(sum::scale(*mantissa, own.saturating_sub(exponent)));
-        out.extend(weight.to_le_bytes().into_iter().skip(2));
-    }
+    out.extend(genres.iter().flat_map(|(_, weight)| weight.to_le_bytes().into_iter().skip(2)));
     out.extend(genres.iter().map(|(key, _)| key.len() as u8));
     out.extend(genres.iter().flat_map(|(key, _)| key.bytes()));
     let mut last = None;
@@ -172,11 +181,6 @@ pub(super) fn write(genres: &[(&str, (f64, i64))], items: &[i64]) -> Result<Vec<
         *to = byte;
     }
     Ok(out)
-}
-
-/// The nearest double whose lower 16 bits are 0; finite for what is at most 1.
-fn rounded(weight: f64) -> f64 {
-    f64::from_bits((weight.to_bits() + 0x8000) & !0xffff)
 }
 
 /// FNV-1a: the memo is small and bounded, so it needs a quick hash and not one that withstands chosen keys.

@@ -18,7 +18,7 @@
 use super::{build, Taste};
 use crate::bytes::{put_signed, put_unsigned, Reader};
 use crate::{exact::ExactSum, genre, Error, Result};
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 const MAGIC: [u8; 2] = [b'L', 1];
 const CORRUPT: Error = Error::corrupt("taste sums", "are not what this version writes beside a taste");
@@ -180,33 +180,54 @@ pub fn apply(taste: Option<&[u8]>, sums: Option<&[u8]>, changes: &[u8]) -> Resul
     ledger.finish()
 }
 
+/// A taste and its sums, opened for changes.
 #[derive(Default)]
-struct Ledger {
+struct Ledger<'a> {
     pairs: u64,
     items: Vec<i64>,
     /// Contents that became touched (1) or ceased to be (-1).
     turned: Vec<(i64, i64)>,
-    /// By key: how many shares, and their sum.
-    genres: BTreeMap<Box<str>, (u64, ExactSum)>,
+    exponent: i64,
+    /// Ascending by key.
+    genres: Vec<Genre<'a>>,
 }
 
-impl Ledger {
-    fn read(taste: &Taste<'_>, sums: &[u8]) -> Result<Self> {
+struct Genre<'a> {
+    key: Cow<'a, str>,
+    shares: u64,
+    sum: Sum<'a>,
+}
+
+/// A genre's sum; most changes leave most genres alone, which are copied as they are.
+enum Sum<'a> {
+    /// As read, with the weight the taste has.
+    Closed(&'a [u8], f64),
+    Open(ExactSum),
+}
+
+impl<'a> Ledger<'a> {
+    fn read(taste: &Taste<'a>, sums: &'a [u8]) -> Result<Self> {
         let (head, body) = sums.split_first_chunk::<6>().ok_or(CORRUPT)?;
         let [m0, m1, crc @ ..] = *head;
         if [m0, m1] != MAGIC || u32::from_le_bytes(crc) != super::checksum(body) {
             return Err(CORRUPT);
         }
         let mut at = Reader::new(body, CORRUPT);
-        let mut ledger = Self { pairs: at.unsigned()?, ..Self::default() };
+        let mut ledger = Self { pairs: at.unsigned()?, exponent: taste.exponent, ..Self::default() };
         ledger.items.try_reserve_exact(taste.contents as usize)?;
         ledger.items.extend(taste.items());
-        for (key, _) in taste.genres() {
-            let key = std::str::from_utf8(key).map_err(|_| CORRUPT)?;
+        for (key, weight) in taste.genres() {
+            let key = Cow::Borrowed(std::str::from_utf8(key).map_err(|_| CORRUPT)?);
             let shares = at.unsigned()?;
-            ledger.genres.insert(key.into(), (shares, read_sum(&mut at)?));
+            let before = at.rest();
+            for _ in 0..at.length()?.saturating_mul(2) {
+                at.unsigned()?;
+            }
+            let closed = before.get(..before.len() - at.rest().len()).unwrap_or_default();
+            ledger.genres.try_reserve(1)?;
+            ledger.genres.push(Genre { key, shares, sum: Sum::Closed(closed, weight) });
         }
-        if !at.is_empty() {
+        if !at.is_empty() || !ledger.genres.is_sorted_by(|a, b| a.key < b.key) {
             return Err(CORRUPT);
         }
         Ok(ledger)
@@ -246,14 +267,28 @@ impl Ledger {
             if !(1..=genre::MAX_NAME).contains(&key.len()) {
                 continue;
             }
-            let (shares, sum) = match self.genres.get_mut(key.as_ref()) {
-                Some(entry) => entry,
-                None => self.genres.entry(key.into()).or_default(),
+            let genre = self.genre(&key)?;
+            genre.open()?.add(if out { -share } else { share }, exponent)?;
+            genre.shares = match out {
+                true => genre.shares.checked_sub(1).ok_or(CORRUPT)?,
+                false => genre.shares.saturating_add(1),
             };
-            sum.add(if out { -share } else { share }, exponent)?;
-            *shares = if out { shares.checked_sub(1).ok_or(CORRUPT)? } else { shares.saturating_add(1) };
         }
         Ok(())
+    }
+
+    /// The genre of a key, of no share at first.
+    fn genre(&mut self, key: &str) -> Result<&mut Genre<'a>> {
+        let at = match self.genres.binary_search_by(|genre| genre.key.as_ref().cmp(key)) {
+            Ok(at) => at,
+            Err(at) => {
+                let genre = Genre { key: Cow::Owned(key.to_owned()), shares: 0, sum: Sum::Open(ExactSum::default()) };
+                self.genres.try_reserve(1)?;
+                self.genres.insert(at, genre);
+                at
+            }
+        };
+        self.genres.get_mut(at).ok_or(Error::Internal)
     }
 
     /// Works what turned into the contents, which stay ascending.
@@ -276,27 +311,69 @@ impl Ledger {
             return Ok(None);
         }
         self.settle_items()?;
-        self.genres.retain(|_, (shares, _)| *shares > 0);
+        self.genres.retain(|genre| genre.shares > 0);
         if self.genres.len() > usize::from(u16::MAX) {
             return Err(Error::invalid("genres", "one taste holds at most 65535 genres"));
         }
-        let weights: Vec<(&str, (f64, i64))> =
-            self.genres.iter().map(|(key, (_, sum))| (key.as_ref(), sum.scaled())).collect();
-        let taste = build::write(&weights, &self.items)?;
+        if !self.keeps_exponent() {
+            self.genres.iter_mut().try_for_each(|genre| genre.open().map(drop))?;
+            self.exponent = build::exponent_of(self.genres.iter().filter_map(Genre::opened));
+        }
+        let weights: Vec<(&str, f64)> =
+            self.genres.iter().map(|genre| (genre.key.as_ref(), genre.weight(self.exponent))).collect();
+        let taste = build::write(&weights, self.exponent, &self.items)?;
         let mut sums = Vec::new();
         sums.try_reserve(16 + self.genres.len() * 24)?;
         sums.extend(MAGIC);
         sums.extend([0; 4]);
         put_unsigned(&mut sums, self.pairs)?;
-        for (shares, sum) in self.genres.into_values() {
+        for Genre { shares, sum, .. } in self.genres {
             put_unsigned(&mut sums, shares)?;
-            put_sum(&mut sums, sum)?;
+            match sum {
+                Sum::Closed(bytes, _) => sums.extend(bytes),
+                Sum::Open(sum) => put_sum(&mut sums, sum)?,
+            }
         }
         let (head, body) = sums.split_at_mut_checked(6).ok_or(Error::Internal)?;
         for (to, byte) in head.iter_mut().skip(2).zip(super::checksum(body).to_le_bytes()) {
             *to = byte;
         }
         Ok(Some(Followed { taste, sums }))
+    }
+
+    /// Whether the largest sum certainly has the exponent it had, so that closed weights are what they would become. A
+    /// closed weight is rounded: above a half it has it, at a half it may have been below.
+    fn keeps_exponent(&self) -> bool {
+        let mut opened = self.genres.iter().filter_map(Genre::opened).filter(|(mantissa, _)| *mantissa != 0.0);
+        let closed = self.genres.iter().any(|genre| matches!(genre.sum, Sum::Closed(_, weight) if weight.abs() > 0.5));
+        let reached = opened.clone().any(|(_, exponent)| exponent == self.exponent);
+        (closed || reached) && opened.all(|(_, exponent)| exponent <= self.exponent)
+    }
+}
+
+impl Genre<'_> {
+    fn open(&mut self) -> Result<&mut ExactSum> {
+        if let Sum::Closed(bytes, _) = self.sum {
+            self.sum = Sum::Open(read_sum(&mut Reader::new(bytes, CORRUPT))?);
+        }
+        match &mut self.sum {
+            Sum::Open(sum) => Ok(sum),
+            Sum::Closed(..) => Err(Error::Internal),
+        }
+    }
+
+    fn opened(&self) -> Option<(f64, i64)> {
+        match &self.sum {
+            Sum::Open(sum) => Some(sum.scaled()),
+            Sum::Closed(..) => None,
+        }
+    }
+
+    fn weight(&self, exponent: i64) -> f64 {
+        match &self.sum {
+            Sum::Open(sum) => build::weight(sum.scaled(), exponent),
+            Sum::Closed(_, weight) => *weight,
+        }
     }
 }
 
