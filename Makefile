@@ -11,7 +11,7 @@ cargo_pg = PGRX_PG_CONFIG_PATH="$(abspath $(PG$(1)_CONFIG))" CARGO_TARGET_DIR="$
 cargo_tests = CARGO_TARGET_DIR="$(TARGET)/tests" cargo $(1) --manifest-path tests/Cargo.toml
 run_tests = "$(TARGET)/tests/debug/cotaste-tests" $(1) --target "$(TARGET)" --pg15 "$(PG15_CONFIG)" --pg18 "$(PG18_CONFIG)"
 
-.PHONY: help demo test bench bench-similarity bench-context fmt lint clean \
+.PHONY: help demo test histories bench bench-similarity bench-context fmt lint clean \
 	setup-sqlite setup-postgres build-sqlite build-pg15 build-pg18 build-tests planted-sqlite planted-pg15 planted-pg18
 
 help: ## list the targets
@@ -23,10 +23,13 @@ demo: build-sqlite ## build the SQLite extension, load a catalogue into demo.db 
 test: setup-sqlite setup-postgres build-sqlite build-pg15 build-pg18 planted-sqlite planted-pg15 planted-pg18 build-tests ## every test, on two SQLites and two Postgres majors
 	$(call run_tests) $(if $(ONLY),--only "$(ONLY)") $(if $(ENGINE),--engine "$(ENGINE)")
 
+histories: setup-sqlite setup-postgres build-sqlite build-pg15 build-pg18 build-tests ## 1,000 random histories an engine (COTASTE_HISTORIES says how many)
+	COTASTE_HISTORIES=$${COTASTE_HISTORIES:-1000} $(call run_tests) --only "random histories" $(if $(ENGINE),--engine "$(ENGINE)")
+
 bench: bench-similarity bench-context ## every bench
 
-bench-similarity: build-sqlite build-pg15 build-pg18 build-tests build-kernels ## pairs/s of the similarity functions
-	$(call run_tests,bench similarity) $(if $(ENGINE),--engine "$(ENGINE)")
+bench-similarity: build-sqlite build-pg15 build-pg18 build-tests build-kernels build-floor ## similarity, neighbours, fold and recording beside their alternatives
+	$(call run_tests,bench similarity) $(if $(ONLY),--only "$(ONLY)") $(if $(ENGINE),--engine "$(ENGINE)")
 
 bench-context: build-sqlite build-pg15 build-pg18 build-tests ## rows/s of context parsing
 	$(call run_tests,bench context) $(if $(ENGINE),--engine "$(ENGINE)")
@@ -42,7 +45,7 @@ lint: setup-sqlite setup-postgres ## formatting and clippy, warnings denied, for
 	cargo clippy -q -p cotaste-sqlite --features loadable,planted -- -D warnings
 	$(call cargo_pg,15,clippy -q) --features $(PG15_FEATURE),planted -- -D warnings
 	$(call cargo_pg,18,clippy -q) --features $(PG18_FEATURE),planted -- -D warnings
-	$(call cargo_tests,clippy -q) --all-targets -- -D warnings
+	$(call cargo_tests,clippy -q) --workspace --all-targets -- -D warnings
 
 build-sqlite: setup-sqlite ## target/cotaste0.so
 	cargo build --release -p cotaste-sqlite --features loadable
@@ -66,6 +69,10 @@ planted-pg18: setup-postgres
 
 build-kernels:
 	cargo build --release -p cotaste-core --example kernels
+
+# Without the test harness, whose dependencies would be built a second time.
+build-floor:
+	$(call cargo_tests,build) --release -p cotaste-floor
 
 build-tests: setup-sqlite
 	$(call cargo_tests,build)

@@ -30,8 +30,13 @@ pub struct Cluster {
 impl Cluster {
     /// Starts a server of `pg_config`'s installation with the extension library `library` installed.
     pub fn start(pg_config: &Path, library: &Path) -> Result<Self> {
+        Self::start_with(pg_config, library, "")
+    }
+
+    /// The same with lines of postgresql.conf.
+    pub fn start_with(pg_config: &Path, library: &Path, settings: &str) -> Result<Self> {
         let mut command = leash::command()?;
-        command.arg("keep-cluster").arg(pg_config).arg(library).stdout(Stdio::piped());
+        command.arg("keep-cluster").arg(pg_config).arg(library).arg(settings).stdout(Stdio::piped());
         // A group of its own: an interrupt from the terminal reaches the tests, and through them the keeper.
         let mut keeper = command.process_group(0).spawn()?;
         let mut line = String::new();
@@ -69,15 +74,15 @@ impl Drop for Cluster {
 }
 
 /// The keeper's whole life: make, start, tell the directory, wait for the parent's end, stop, remove.
-pub fn keep(pg_config: &Path, library: &Path) -> Result<()> {
+pub fn keep(pg_config: &Path, library: &Path, settings: &str) -> Result<()> {
     let directory = make_directory()?;
-    let served = serve(&directory, pg_config, library);
+    let served = serve(&directory, pg_config, library, settings);
     let removed = fs::remove_dir_all(&directory);
     served?;
     Ok(removed?)
 }
 
-fn serve(directory: &Path, pg_config: &Path, library: &Path) -> Result<()> {
+fn serve(directory: &Path, pg_config: &Path, library: &Path, settings: &str) -> Result<()> {
     let owner = Owner::find()?;
     let bin = copy_server(pg_config, &directory.join("server"))?;
     install(&bin.join("pg_config"), library)?;
@@ -97,7 +102,7 @@ fn serve(directory: &Path, pg_config: &Path, library: &Path) -> Result<()> {
     fs::OpenOptions::new()
         .append(true)
         .open(data.join("postgresql.conf"))?
-        .write_all((SETTINGS.to_string() + &socket).as_bytes())?;
+        .write_all((SETTINGS.to_string() + settings + &socket).as_bytes())?;
     let log = fs::File::create(run.join("log"))?;
     let mut server = owner.command(&bin.join("postgres"));
     server.arg("-D").arg(&data).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);

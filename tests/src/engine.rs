@@ -2,11 +2,19 @@
 
 use anyhow::Result;
 use std::fmt;
+use std::time::Duration;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Sqlite,
     Postgres,
+}
+
+/// A parameter of a prepared statement.
+#[derive(Clone, Debug)]
+pub enum Value {
+    Text(String),
+    Int(i64),
 }
 
 /// One connection to one database.
@@ -23,6 +31,14 @@ pub trait Engine: Send {
         columns: &[&str],
         rows: &mut dyn Iterator<Item = Vec<Option<String>>>,
     ) -> Result<()>;
+
+    /// Prepares one statement, runs it with each list of parameters and reads all rows, as a client does. Returns how
+    /// long each run took; ends before the next one when `budget` is over.
+    fn each(&mut self, sql: &str, parameters: &[Vec<Value>], budget: Duration) -> Result<Vec<Duration>>;
+    /// What the server told since the last call, besides rows and errors.
+    fn notices(&mut self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// The only cell of the only row.
     fn value(&mut self, sql: &str) -> Result<String> {

@@ -59,7 +59,9 @@ fn main() -> ExitCode {
 fn dispatch(arguments: &[String]) -> Result<bool> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["keep-cluster", pg_config, library] => cluster::keep(Path::new(pg_config), Path::new(library)).map(|()| true),
+        ["keep-cluster", pg_config, library, settings] => {
+            cluster::keep(Path::new(pg_config), Path::new(library), settings).map(|()| true)
+        }
         ["engine", name, options @ ..] => run::engine(name, &parse(options)?),
         ["bench", name, options @ ..] => bench::run(name, &parse(options)?).map(|()| true),
         ["hold-cluster", ending, options @ ..] => checks::leash::hold(ending, &parse(options)?),

@@ -1,12 +1,14 @@
 //! Postgres through the wire protocol, in a throwaway cluster.
 
 use crate::cluster::Cluster;
-use crate::engine::{hex, print_double, print_timestamp, Engine, Host, Kind, SqlError, NULL};
+use crate::engine::{hex, print_double, print_timestamp, Engine, Host, Kind, SqlError, Value, NULL};
 use anyhow::Result;
-use postgres::types::{FromSql, Type};
+use postgres::types::{FromSql, ToSql, Type};
 use postgres::{Client, NoTls, Row};
 use std::error::Error;
 use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 pub struct PostgresHost {
     cluster: Cluster,
@@ -77,13 +79,19 @@ fn connect(cluster: &Cluster, database: &str) -> Result<Postgres> {
 
 pub struct Postgres {
     client: Client,
+    notices: Arc<Mutex<Vec<String>>>,
 }
 
 impl Postgres {
     pub fn connect(cluster: &Cluster, user: &str, database: &str) -> Result<Self> {
         let mut config = postgres::Config::new();
         config.host_path(cluster.socket()).port(cluster.port()).user(user).dbname(database);
-        Ok(Postgres { client: config.connect(NoTls)? })
+        let notices = Arc::new(Mutex::new(Vec::new()));
+        let told = notices.clone();
+        config.notice_callback(move |notice| {
+            told.lock().unwrap_or_else(PoisonError::into_inner).push(notice.message().to_string());
+        });
+        Ok(Postgres { client: config.connect(NoTls)?, notices })
     }
 }
 
@@ -114,6 +122,31 @@ impl Engine for Postgres {
         }
         copy.finish()?;
         Ok(())
+    }
+
+    fn each(&mut self, sql: &str, parameters: &[Vec<Value>], budget: Duration) -> Result<Vec<Duration>> {
+        let statement = self.client.prepare(sql)?;
+        let (begun, mut times) = (Instant::now(), Vec::with_capacity(parameters.len()));
+        for parameters in parameters {
+            let start = Instant::now();
+            let values: Vec<&(dyn ToSql + Sync)> = parameters
+                .iter()
+                .map(|value| match value {
+                    Value::Text(text) => text as &(dyn ToSql + Sync),
+                    Value::Int(integer) => integer as _,
+                })
+                .collect();
+            std::hint::black_box(self.client.query(&statement, &values)?);
+            times.push(start.elapsed());
+            if begun.elapsed() > budget {
+                break;
+            }
+        }
+        Ok(times)
+    }
+
+    fn notices(&mut self) -> Vec<String> {
+        std::mem::take(&mut *self.notices.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

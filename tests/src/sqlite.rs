@@ -1,10 +1,11 @@
 //! SQLite as a host program meets it: the shared library of the system (or a newer one), the extension loaded at run time.
 
-use crate::engine::{hex, print_double, Engine, Host, Kind, SqlError, NULL};
+use crate::engine::{hex, print_double, Engine, Host, Kind, SqlError, Value, NULL};
 use anyhow::{Context, Result};
-use rusqlite::types::ValueRef;
+use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 pub struct SqliteHost {
     directory: PathBuf,
@@ -122,6 +123,35 @@ impl Engine for Sqlite {
         }
         drop(statement);
         Ok(transaction.commit()?)
+    }
+
+    fn each(&mut self, sql: &str, parameters: &[Vec<Value>], budget: Duration) -> Result<Vec<Duration>> {
+        let mut statement = self.connection.prepare(sql)?;
+        let columns = statement.column_count();
+        let (begun, mut times) = (Instant::now(), Vec::with_capacity(parameters.len()));
+        for parameters in parameters {
+            let start = Instant::now();
+            let mut rows = statement.query(rusqlite::params_from_iter(parameters))?;
+            while let Some(row) = rows.next()? {
+                for column in 0..columns {
+                    std::hint::black_box(row.get_ref(column)?);
+                }
+            }
+            times.push(start.elapsed());
+            if begun.elapsed() > budget {
+                break;
+            }
+        }
+        Ok(times)
+    }
+}
+
+impl ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        match self {
+            Value::Text(text) => text.to_sql(),
+            Value::Int(integer) => integer.to_sql(),
+        }
     }
 }
 

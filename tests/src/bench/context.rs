@@ -1,6 +1,6 @@
 //! Rows per second of reading two labels from a million stored contexts, 2 % of them malformed.
 
-use super::figures::{Contender, Figures};
+use super::figures::{Contender, Figures, Subject};
 use super::{Spaces, RUNS};
 use crate::engine::Kind;
 use crate::Options;
@@ -19,12 +19,12 @@ pub fn run(space: Spaces<'_>, engine: &str, _: &Options, figures: &mut Figures) 
         space.exec(PLPGSQL)?;
     }
     let space = RefCell::new(space);
-    let contender = |name: &'static str, text: &'static str| Contender {
-        name,
-        work: Box::new(|| {
+    let contender = |name: &'static str, text: &'static str| {
+        let space = &space;
+        Contender::new(name, move || {
             space.borrow_mut().query(text)?;
             Ok(ROWS)
-        }),
+        })
     };
     let mut grouped = vec![contender(
         "context_time_of_day, context_device",
@@ -75,8 +75,9 @@ pub fn run(space: Spaces<'_>, engine: &str, _: &Options, figures: &mut Figures) 
     let group_alone = "select substr(context, 17, 7), substr(context, 45, 5), count(*) from stored group by 1, 2";
     grouped.push(contender("the grouping alone, by substr", group_alone));
     counted.push(contender("the scan alone", "select sum(length(context)) from stored"));
-    figures.compare("two labels, grouped", engine, "1 M contexts, 2 % bad", "rows/s", RUNS, &mut grouped)?;
-    figures.compare("two labels, counted", engine, "1 M contexts, 2 % bad", "rows/s", RUNS, &mut counted)
+    let subject = |work| Subject { work, engine, data: "1 M contexts, 2 % bad", unit: "rows/s" };
+    figures.compare(subject("two labels, grouped"), RUNS, &mut grouped)?;
+    figures.compare(subject("two labels, counted"), RUNS, &mut counted)
 }
 
 const PLPGSQL: &str = "

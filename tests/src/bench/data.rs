@@ -10,101 +10,176 @@ use std::process::Command;
 
 const COLUMNS: [&str; 6] = ["user_id", "content_id", "action", "rating", "context", "occurred_at"];
 
-/// MovieLens latest-small, one rating an event, its 0.5 to 5 as 1 to 10; false when it is not here.
-pub fn load_movielens(engine: &mut dyn Engine) -> Result<bool> {
-    let directory = movielens();
-    if !directory.join("ratings.csv").is_file() {
-        println!("SKIPPED: no MovieLens in {}; set COTASTE_DATA", directory.display());
+pub struct Event {
+    pub user: String,
+    pub content: i64,
+    pub action: String,
+    /// 0 to 10.
+    pub rating: Option<f64>,
+    pub context: Option<String>,
+    /// Since 1970.
+    pub seconds: i64,
+}
+
+impl Event {
+    pub fn row(self) -> Vec<Option<String>> {
+        vec![
+            Some(self.user),
+            Some(self.content.to_string()),
+            Some(self.action),
+            self.rating.map(|rating| rating.to_string()),
+            self.context,
+            Some(print_timestamp(self.seconds * 1_000_000)),
+        ]
+    }
+}
+
+pub struct Content {
+    pub id: i64,
+    pub title: Option<String>,
+    pub genres: Vec<String>,
+}
+
+/// A catalogue and the events of its users.
+pub struct Data {
+    pub name: String,
+    pub contents: Vec<Content>,
+    events: PathBuf,
+    read: fn(&Path) -> Result<Events>,
+}
+
+pub type Events = Box<dyn Iterator<Item = Event>>;
+
+impl Data {
+    /// MovieLens latest-small, one rating an event, its 0.5 to 5 as 1 to 10; none when it is not here.
+    pub fn movielens() -> Result<Option<Self>> {
+        let directory = movielens();
+        if !directory.join("ratings.csv").is_file() {
+            println!("SKIPPED: no MovieLens in {}; set COTASTE_DATA", directory.display());
+            return Ok(None);
+        }
+        let contents = read_csv(directory.join("movies.csv"))?
+            .iter()
+            .map(|movie| {
+                let genres = movie.text("genres").split('|').filter(|genre| !genre.starts_with('('));
+                Ok(Content {
+                    id: movie.text("movieId").parse()?,
+                    title: Some(movie.text("title").into()),
+                    genres: genres.map(str::to_string).collect(),
+                })
+            })
+            .collect::<Result<_>>()?;
+        let events = directory.join("ratings.csv");
+        Ok(Some(Data { name: "MovieLens small".into(), contents, events, read: read_ratings }))
+    }
+
+    /// The synthetic set of so many users and items, made once and kept under the target directory.
+    pub fn synthetic(target: &Path, users: u32, items: u32) -> Result<Option<Self>> {
+        let directory = target.join(format!("synthetic-{users}-{items}"));
+        if !make_synthetic(target, &directory, users, items)? {
+            return Ok(None);
+        }
+        let contents = BufReader::new(File::open(directory.join("contents.tsv"))?)
+            .lines()
+            .map(|line| {
+                let line = line?;
+                let (id, genres) = line.split_once('\t').context("contents.tsv")?;
+                Ok(Content { id: id.parse()?, title: None, genres: serde_json::from_str(genres)? })
+            })
+            .collect::<Result<_>>()?;
+        let thousands = |n: u32| if n % 1000 == 0 { format!("{}k", n / 1000) } else { n.to_string() };
+        let name = format!("synthetic {} x {}", thousands(users), thousands(items));
+        Ok(Some(Data { name, contents, events: directory.join("events.csv"), read: read_synthetic }))
+    }
+
+    /// In their order in the file.
+    pub fn events(&self) -> Result<Events> {
+        (self.read)(&self.events)
+    }
+
+    pub fn load_contents(&self, engine: &mut dyn Engine) -> Result<()> {
+        let mut rows = self.contents.iter().map(|content| {
+            vec![Some(content.id.to_string()), content.title.clone(), serde_json::to_string(&content.genres).ok()]
+        });
+        engine.load("contents", &["content_id", "title", "genres"], &mut rows)
+    }
+}
+
+/// COPY, or one transaction of prepared inserts, into the log or a table like it.
+pub fn load_events(engine: &mut dyn Engine, table: &str, events: impl Iterator<Item = Event>) -> Result<()> {
+    engine.load(table, &COLUMNS, &mut events.map(Event::row))
+}
+
+fn read_ratings(file: &Path) -> Result<Events> {
+    let ratings = read_csv(file.to_path_buf())?;
+    Ok(Box::new(ratings.into_iter().map(|rating| Event {
+        user: rating.text("userId").into(),
+        content: rating.text("movieId").parse().unwrap_or_default(),
+        action: "rate".into(),
+        rating: rating.text("rating").parse().ok().map(|stars: f64| stars * 2.0),
+        context: None,
+        seconds: rating.text("timestamp").parse().unwrap_or_default(),
+    })))
+}
+
+/// Its ratings of 0.5 to 5 as 1 to 10.
+fn read_synthetic(file: &Path) -> Result<Events> {
+    let reader = BufReader::with_capacity(1 << 20, File::open(file)?);
+    Ok(Box::new(reader.lines().map_while(std::result::Result::ok).filter_map(|line| {
+        let mut cells = line.split('\t');
+        Some(Event {
+            user: cells.next()?.into(),
+            content: cells.next()?.parse().ok()?,
+            action: cells.next()?.into(),
+            rating: cells.next()?.parse().ok().map(|stars: f64| stars * 2.0),
+            context: Some(cells.next()?.into()),
+            seconds: cells.next()?.parse().ok()?,
+        })
+    })))
+}
+
+/// False when the generator is not here.
+fn make_synthetic(target: &Path, directory: &Path, users: u32, items: u32) -> Result<bool> {
+    let script = shared().join("bench/gen_synth.py");
+    if directory.join("contents.tsv").is_file() {
+        return Ok(true);
+    }
+    if !script.is_file() {
+        println!("SKIPPED: no {}; set COTASTE_SHARED", script.display());
         return Ok(false);
     }
-    let movies = read_csv(directory.join("movies.csv"))?;
-    let mut contents = movies.iter().map(|movie| {
-        let genres: Vec<&str> = movie.text("genres").split('|').filter(|genre| !genre.starts_with('(')).collect();
-        vec![Some(movie.text("movieId").into()), Some(movie.text("title").into()), serde_json::to_string(&genres).ok()]
-    });
-    engine.load("contents", &["content_id", "title", "genres"], &mut contents)?;
-    let ratings = read_csv(directory.join("ratings.csv"))?;
-    let mut events = ratings.iter().map(|rating| {
-        let stars: f64 = rating.text("rating").parse().unwrap_or_default();
-        let at = rating.text("timestamp").parse::<i64>().unwrap_or_default();
-        vec![
-            Some(rating.text("userId").into()),
-            Some(rating.text("movieId").into()),
-            Some("rate".into()),
-            Some((stars * 2.0).to_string()),
-            None,
-            Some(print_timestamp(at * 1_000_000)),
-        ]
-    });
-    engine.load("user_behaviors", &COLUMNS, &mut events)?;
-    engine.exec("analyze")?;
+    let python = python(target, &["numpy", "pandas"])?;
+    if !directory.join("events.csv").is_file() {
+        println!("making the synthetic set of {users} users and {items} items ...");
+        // Under another name until it is complete.
+        let part = directory.with_extension("part");
+        let mut make = Command::new(&python);
+        make.arg(script).args(["--users", &users.to_string(), "--items", &items.to_string(), "--csv", "--out"]);
+        succeed(make.arg(&part))?;
+        std::fs::rename(part, directory)?;
+    }
+    let contents = crate::repository().join("tests/bench/contents.py");
+    succeed(Command::new(&python).arg(contents).arg(directory))?;
     Ok(true)
 }
 
-/// The synthetic set of so many users and items, made once and kept under the target directory.
-pub fn synthetic(target: &Path, users: u32, items: u32) -> Result<Option<PathBuf>> {
-    let directory = target.join(format!("synthetic-{users}-{items}"));
-    if directory.join("contents.tsv").is_file() {
-        return Ok(Some(directory));
-    }
-    let script = shared().join("bench/gen_synth.py");
-    if !script.is_file() {
-        println!("SKIPPED: no {}; set COTASTE_SHARED", script.display());
-        return Ok(None);
-    }
-    println!(
-        "making the synthetic set of {users} users and {items} items (numpy and pandas in a virtual environment) ..."
-    );
+/// A Python of our own under the target directory that has these packages.
+pub fn python(target: &Path, packages: &[&str]) -> Result<PathBuf> {
     let venv = target.join("venv");
-    if !venv.join("bin/python").is_file() {
-        succeed(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
-        succeed(Command::new(venv.join("bin/pip")).args(["install", "-q", "numpy", "pandas"]))?;
-    }
     let python = venv.join("bin/python");
-    let mut make = Command::new(&python);
-    make.arg(script)
-        .args(["--users", &users.to_string(), "--items", &items.to_string(), "--csv", "--out"])
-        .arg(&directory);
-    succeed(&mut make)?;
-    let contents = "import numpy, sys\n\
-        names = ['genre%02d' % g for g in range(20)]\n\
-        mask = numpy.load(sys.argv[1] + '/items.npz')['mask']\n\
-        with open(sys.argv[1] + '/contents.tsv', 'w') as f:\n\
-        \x20   for i, m in enumerate(mask):\n\
-        \x20       g = ','.join('\"%s\"' % names[k] for k in range(20) if m >> k & 1)\n\
-        \x20       f.write('%d\\t[%s]\\n' % (1000 + i, g))\n";
-    succeed(Command::new(&python).args(["-c", contents]).arg(&directory))?;
-    Ok(Some(directory))
+    if !python.is_file() {
+        succeed(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
+    }
+    let import = format!("import {}", packages.join(", "));
+    if !Command::new(&python).args(["-c", &import]).stderr(std::process::Stdio::null()).status()?.success() {
+        println!("installing {} into {} ...", packages.join(" and "), venv.display());
+        succeed(Command::new(venv.join("bin/pip")).args(["install", "-q"]).args(packages))?;
+    }
+    Ok(python)
 }
 
-fn succeed(command: &mut Command) -> Result<()> {
+pub fn succeed(command: &mut Command) -> Result<()> {
     let status = command.status().with_context(|| format!("{command:?}"))?;
     ensure!(status.success(), "{command:?}: {status}");
     Ok(())
-}
-
-/// Loads a synthetic set; its ratings of 0.5 to 5 as 1 to 10.
-pub fn load_synthetic(engine: &mut dyn Engine, directory: &Path) -> Result<()> {
-    let lines = |file: &str| -> Result<_> {
-        let reader = BufReader::new(File::open(directory.join(file))?);
-        Ok(reader.lines().map_while(std::result::Result::ok))
-    };
-    let mut contents = lines("contents.tsv")?.map(|line| line.split('\t').map(|cell| Some(cell.to_string())).collect());
-    engine.load("contents", &["content_id", "genres"], &mut contents)?;
-    let mut events = lines("events.csv")?.map(|line| {
-        let cells: Vec<&str> = line.split('\t').collect();
-        let [user, item, action, rating, context, at] = cells[..] else { return Vec::new() };
-        let rating: Option<f64> = rating.parse().ok();
-        let at = print_timestamp(at.parse::<i64>().unwrap_or_default() * 1_000_000);
-        vec![
-            Some(user.into()),
-            Some(item.into()),
-            Some(action.into()),
-            rating.map(|r| (r * 2.0).to_string()),
-            Some(context.into()),
-            Some(at),
-        ]
-    });
-    engine.load("user_behaviors", &COLUMNS, &mut events)?;
-    engine.exec("analyze").map_err(Into::into)
 }

@@ -4,6 +4,8 @@
 mod context;
 mod data;
 mod figures;
+mod helper;
+mod sets;
 mod similarity;
 
 use crate::cluster::Cluster;
@@ -17,6 +19,15 @@ use figures::Figures;
 
 /// How often each contender runs, in turn with the others.
 pub const RUNS: usize = 5;
+
+/// What a server with this much memory to itself is usually given.
+const SETTINGS: &str = "
+shared_buffers = 2GB
+maintenance_work_mem = 512MB
+work_mem = 64MB
+max_wal_size = 8GB
+jit = off
+";
 
 /// Makes fresh spaces of one engine.
 type Spaces<'a> = &'a mut dyn FnMut() -> Result<Box<dyn Engine>>;
@@ -46,13 +57,13 @@ fn on(engine: &str, options: &Options, work: impl FnOnce(Spaces<'_>) -> Result<(
         let mut host = SqliteHost::new(scratch.0.clone(), extension.clone(), extension);
         return work(&mut || {
             let mut space = host.space()?;
-            space.exec("pragma synchronous = off")?;
+            space.exec("pragma synchronous = off; pragma cache_size = -262144")?;
             Ok(space)
         });
     }
     let pg_config = if engine == "pg15" { &options.pg15 } else { &options.pg18 };
     let library = options.target.join(format!("build-{engine}/release/libcotaste.so"));
-    let cluster = Cluster::start(pg_config, &library)?;
+    let cluster = Cluster::start_with(pg_config, &library, SETTINGS)?;
     let mut host = PostgresHost::new(cluster, || bail!("a bench plants nothing"))?;
     work(&mut || host.space())
 }
