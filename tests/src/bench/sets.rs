@@ -126,5 +126,7 @@ fn unit(weights: &[f64]) -> impl Iterator<Item = f32> + '_ {
     let largest = weights.iter().fold(0.0, |largest: f64, weight| largest.max(*weight));
     let scaled = move |weight: &f64| if largest > 0.0 { weight.max(0.0) / largest } else { 0.0 };
     let length = weights.iter().map(|weight| scaled(weight).powi(2)).sum::<f64>().sqrt();
-    weights.iter().map(move |weight| if length > 0.0 { (scaled(weight) / length) as f32 } else { 0.0 })
+    // What vanishes beside the rest is left out: Postgres refuses products of single precision that underflow.
+    let part = move |weight: &f64| if length > 0.0 { scaled(weight) / length } else { 0.0 };
+    weights.iter().map(part).map(|weight| if weight > 1e-15 { weight as f32 } else { 0.0 })
 }

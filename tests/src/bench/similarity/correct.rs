@@ -7,7 +7,7 @@ use anyhow::{ensure, Result};
 
 const BRUTE_FORCE: &str = include_str!("../../../bench/similarity/brute-force.sql");
 /// Of so few users all are asked.
-const FEW: usize = 2000;
+const FEW: usize = 1000;
 
 pub fn run(space: &mut Space<'_>, figures: &mut Figures) -> Result<()> {
     let users = if space.sets.users.len() <= FEW { &space.sets.users } else { &space.sample };
