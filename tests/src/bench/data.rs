@@ -87,7 +87,7 @@ impl Data {
                 Ok(Content { id: id.parse()?, title: None, genres: serde_json::from_str(genres)? })
             })
             .collect::<Result<_>>()?;
-        let thousands = |n: u32| if n % 1000 == 0 { format!("{}k", n / 1000) } else { n.to_string() };
+        let thousands = |n: u32| if n.is_multiple_of(1000) { format!("{}k", n / 1000) } else { n.to_string() };
         let name = format!("synthetic {} x {}", thousands(users), thousands(items));
         Ok(Some(Data { name, contents, events: directory.join("events.csv"), read: read_synthetic }))
     }
