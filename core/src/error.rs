@@ -133,7 +133,7 @@ impl Error {
         match self {
             Self::Invalid { .. } => "Pass a value of the documented range.",
             Self::Corrupt { .. } => {
-                "Derived state can be made anew from the log; a value of your own must come from taste_agg."
+                "Derived state can be made anew from the log; a value of your own must come from taste_agg or moments."
             }
             Self::NotInitialized => "Run: select cotaste_init()",
             Self::Init(_) => "Fix the cause, then run select cotaste_init() again: it is idempotent.",

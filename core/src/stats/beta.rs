@@ -1,6 +1,7 @@
 //! Two rates with uniform priors: who is ahead, and what a wrong choice costs. Posteriors are
 //! `Beta(x + 1, n - x + 1)`; all parameters are whole, so the sums are finite (Miller 2015).
 
+use super::incomplete::ln_beta;
 use super::Arms;
 
 /// The probability that the treatment's rate is above the control's.
@@ -52,8 +53,4 @@ fn above(a0: f64, b0: f64, a1: f64, b1: f64) -> f64 {
         sum += weight;
     }
     (largest * sum).clamp(0.0, 1.0)
-}
-
-fn ln_beta(a: f64, b: f64) -> f64 {
-    libm::lgamma(a) + libm::lgamma(b) - libm::lgamma(a + b)
 }

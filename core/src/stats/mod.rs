@@ -1,15 +1,42 @@
 //! Statistics of proportions: intervals, tests and what a test may be watched with. Formulas and degenerate cases:
 //! DESIGN.md, "Statistics". A comparison is of `treatment - control`, each `x` successes in `n` trials.
 
+mod assign;
+mod barnard;
 mod beta;
 mod exact;
+mod goal;
+mod incomplete;
+mod interval;
+mod means;
+mod moments;
+pub mod multiple;
+mod posterior;
+mod power;
 mod sequence;
+mod several;
+#[cfg(test)]
+mod simulation;
 mod tail;
 
 use crate::{Error, Result};
+pub use assign::{assign, assign_point, DEFAULT_VARIANTS};
+pub use barnard::barnard_exact;
 pub use beta::{chance_to_win, expected_loss};
 pub use exact::fisher_exact;
+pub use goal::{check_dimension, rating_goal};
+pub use incomplete::{student_critical, student_p};
+pub use interval::{
+    json, lift_intervals, look, msprt_p, to_json, two_proportion_test, wilson_interval, Estimate, Interval, Lifts,
+    Look, TwoProportions,
+};
+pub use means::{cuped_test, ratio_test, result_number, welch_test, Adjusted, Comparison};
+pub use moments::{moments_count, moments_json, Moments, Summary};
+pub use multiple::{benjamini_hochberg, holm};
+pub use posterior::{clopper_pearson, posterior, posterior_difference, prob_best};
+pub use power::{achieved_power, required_sample_size, sample_sizes, Plan, SampleSizes};
 pub use sequence::{always_valid_p, confidence_sequence};
+pub use several::{arms_json, omnibus_test, prob_best_json, srm_test, srm_test_json, ChiSquare, SampleRatio};
 pub use tail::{chi_square_p, critical_z, normal_p};
 
 /// The two arms of a comparison.
@@ -56,6 +83,12 @@ impl Arms {
         self.p1() - self.p0()
     }
 
+    /// The unpooled standard error of the difference.
+    pub fn standard_error(self) -> f64 {
+        let part = |p: f64, n: f64| p * (1.0 - p) / n;
+        (part(self.p0(), self.n0) + part(self.p1(), self.n1)).sqrt()
+    }
+
     /// The pooled z statistic; 0 when the pooled variance is 0, which is no evidence.
     pub fn pooled_z(self) -> f64 {
         let pooled = (self.x0 + self.x1) / (self.n0 + self.n1);
@@ -78,6 +111,11 @@ impl Arms {
         let ((l0, u0), (l1, u1)) = (ends(self.x0, self.n0)?, ends(self.x1, self.n1)?);
         let (p0, p1, d) = (self.p0(), self.p1(), self.difference());
         Ok((d - libm::hypot(p1 - l1, u0 - p0), d + libm::hypot(u1 - p1, p0 - l0)))
+    }
+
+    /// The same as a value.
+    pub fn newcombe_interval(self, z: f64) -> Result<Interval> {
+        self.newcombe(z).map(Interval::from)
     }
 
     /// The lift `p1 / p0 - 1`; none when the control has no success.
