@@ -90,7 +90,7 @@ fn ordered_json_array_final(state: Option<&[u8]>) -> String {
     state.map_or(Ok(&[][..]), data).and_then(list::state::finish).or_report()
 }
 
-fn concatenate(room: &mut [u8], other: &[u8]) -> Result<()> {
+pub fn concatenate(room: &mut [u8], other: &[u8]) -> Result<()> {
     room.copy_from_slice(other);
     Ok(())
 }

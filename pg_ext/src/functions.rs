@@ -238,7 +238,7 @@ fn wilson_upper(successes: f64, trials: f64, z: f64) -> Option<f64> {
 // Two rates: `x0` successes in `n0` trials of the control, `x1` in `n1` of the treatment; NULL where one has no trials,
 // but for what starts from a prior.
 
-fn arms(x0: f64, n0: f64, x1: f64, n1: f64) -> Option<Arms> {
+pub fn arms(x0: f64, n0: f64, x1: f64, n1: f64) -> Option<Arms> {
     Arms::new(x0, n0, x1, n1).or_report()
 }
 
@@ -349,7 +349,7 @@ fn check_occurred_at(at: TimestampWithTimeZone) -> bool {
     passed(behavior::check_occurred_at(epoch_us(at)))
 }
 
-fn passed(checked: cotaste_core::Result<()>) -> bool {
+pub fn passed(checked: cotaste_core::Result<()>) -> bool {
     checked.or_report();
     true
 }

@@ -5,6 +5,8 @@
 
 mod aggregates;
 mod convert;
+mod experiment_aggregates;
+mod experiment_functions;
 mod functions;
 #[cfg(feature = "planted")]
 mod planted;

@@ -310,6 +310,184 @@ create function chi_square_p(
 comment on function chi_square_p(double precision, bigint) is
   'upper tail of the chi-square distribution';
 
+-- Experiments. What gives several numbers gives a JSON object; undefined is null in it, and the whole is NULL where nothing
+-- is defined.
+
+create function wilson_interval(
+  successes double precision, trials double precision, z double precision default 1.959963984540054
+) returns text
+  language c immutable strict parallel safe cost 5 as 'MODULE_PATHNAME', 'wilson_interval_wrapper';
+comment on function wilson_interval(double precision, double precision, double precision) is
+  'Wilson interval of a proportion: lower, upper; NULL at 0 trials';
+
+create function clopper_pearson_interval(
+  successes double precision, trials double precision, alpha double precision default 0.05
+) returns text
+  language c immutable strict parallel safe cost 100 as 'MODULE_PATHNAME', 'clopper_pearson_interval_wrapper';
+comment on function clopper_pearson_interval(double precision, double precision, double precision) is
+  'exact interval of a proportion: lower, upper; NULL at 0 trials';
+
+create function posterior_interval(
+  successes double precision, trials double precision, alpha double precision default 0.05
+) returns text
+  language c immutable strict parallel safe cost 100 as 'MODULE_PATHNAME', 'posterior_interval_wrapper';
+comment on function posterior_interval(double precision, double precision, double precision) is
+  'posterior of a proportion with a uniform prior: mean, lower, upper';
+
+create function newcombe_interval(
+  x0 double precision, n0 double precision, x1 double precision, n1 double precision,
+  z double precision default 1.959963984540054
+) returns text
+  language c immutable strict parallel safe cost 5 as 'MODULE_PATHNAME', 'newcombe_interval_wrapper';
+comment on function newcombe_interval(double precision, double precision, double precision, double precision, double precision) is
+  'Newcombe interval of the difference of two rates: lower, upper';
+
+create function lift_intervals(
+  x0 double precision, n0 double precision, x1 double precision, n1 double precision,
+  z double precision default 1.959963984540054
+) returns text
+  language c immutable strict parallel safe cost 10 as 'MODULE_PATHNAME', 'lift_intervals_wrapper';
+comment on function lift_intervals(double precision, double precision, double precision, double precision, double precision) is
+  'lift with its intervals by the delta method, Katz, Walter and Fieller';
+
+create function two_proportion_test(
+  x0 double precision, n0 double precision, x1 double precision, n1 double precision,
+  alpha double precision default 0.05
+) returns text
+  language c immutable strict parallel safe cost 50 as 'MODULE_PATHNAME', 'two_proportion_test_wrapper';
+comment on function two_proportion_test(double precision, double precision, double precision, double precision, double precision) is
+  'comparison of two rates: difference, lift, intervals, p value and method, chance to win, expected loss';
+
+create function confidence_sequence(
+  x0 double precision, n0 double precision, x1 double precision, n1 double precision,
+  alpha double precision default 0.05
+) returns text
+  language c immutable strict parallel safe cost 10 as 'MODULE_PATHNAME', 'confidence_sequence_wrapper';
+comment on function confidence_sequence(double precision, double precision, double precision, double precision, double precision) is
+  'what may be watched daily of the difference of two rates: lower, upper, p_value';
+
+create function posterior_difference(
+  x0 double precision, n0 double precision, x1 double precision, n1 double precision,
+  alpha double precision default 0.05
+) returns text
+  language c immutable strict parallel safe cost 1000 as 'MODULE_PATHNAME', 'posterior_difference_wrapper';
+comment on function posterior_difference(double precision, double precision, double precision, double precision, double precision) is
+  'posterior of the difference of two rates with uniform priors: mean, lower, upper';
+
+create function barnard_exact(
+  x0 double precision, n0 double precision, x1 double precision, n1 double precision
+) returns double precision
+  language c immutable strict parallel safe cost 10000 as 'MODULE_PATHNAME', 'barnard_exact_wrapper';
+comment on function barnard_exact(double precision, double precision, double precision, double precision) is
+  'two-sided p value of Barnard''s exact test; NULL when n0 * n1 is above 2500';
+
+create function msprt_p(
+  x0 double precision, n0 double precision, x1 double precision, n1 double precision, tau double precision
+) returns double precision
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'msprt_p_wrapper';
+comment on function msprt_p(double precision, double precision, double precision, double precision, double precision) is
+  'always valid p value of the mixture sequential probability ratio test';
+
+create function prob_best(arms text) returns text
+  language c immutable strict parallel safe cost 1000 as 'MODULE_PATHNAME', 'prob_best_wrapper';
+comment on function prob_best(text) is
+  'JSON array: of each arm of [[successes, trials], ...] the probability that its rate is the highest';
+
+create function omnibus_test(arms text) returns text
+  language c immutable strict parallel safe cost 10 as 'MODULE_PATHNAME', 'omnibus_test_wrapper';
+comment on function omnibus_test(text) is
+  'test that all arms of [[successes, trials], ...] have one rate: chi_square, df, p_value';
+
+create function srm_test(users text, weights text) returns text
+  language c immutable strict parallel safe cost 10 as 'MODULE_PATHNAME', 'srm_test_wrapper';
+comment on function srm_test(text, text) is
+  'test of the users of each variant against the planned weights, two JSON arrays: chi_square, df, p_value, unplanned_users, status';
+
+create function moments_count(moments bytea) returns bigint
+  language c immutable strict parallel safe cost 5 as 'MODULE_PATHNAME', 'moments_count_wrapper';
+comment on function moments_count(bytea) is
+  'how many rows a value of moments is made of';
+
+create function moments_json(moments bytea) returns text
+  language c immutable strict parallel safe cost 10 as 'MODULE_PATHNAME', 'moments_json_wrapper';
+comment on function moments_json(bytea) is
+  'means, variances, covariance and sums of a value of moments';
+
+create function welch_test(control bytea, treatment bytea, alpha double precision default 0.05) returns text
+  language c immutable strict parallel safe cost 50 as 'MODULE_PATHNAME', 'welch_test_wrapper';
+comment on function welch_test(bytea, bytea, double precision) is
+  'test of two arms'' means, two values of moments(y)';
+
+create function ratio_test(control bytea, treatment bytea, alpha double precision default 0.05) returns text
+  language c immutable strict parallel safe cost 50 as 'MODULE_PATHNAME', 'ratio_test_wrapper';
+comment on function ratio_test(bytea, bytea, double precision) is
+  'test of two arms'' ratios sum(y) / sum(x) by the delta method, two values of moments(y, x)';
+
+create function cuped_test(control bytea, treatment bytea, alpha double precision default 0.05) returns text
+  language c immutable strict parallel safe cost 50 as 'MODULE_PATHNAME', 'cuped_test_wrapper';
+comment on function cuped_test(bytea, bytea, double precision) is
+  'test of two arms'' means of y adjusted by x from before the experiment, two values of moments(y, x)';
+
+create function result_number(result text, name text) returns double precision
+  language c immutable strict parallel safe cost 5 as 'MODULE_PATHNAME', 'result_number_wrapper';
+comment on function result_number(text, text) is
+  'the number of that name in the JSON object of a test; NULL when it is undefined';
+
+create function required_sample_size(
+  p0 double precision, p1 double precision, power double precision default 0.8,
+  alpha double precision default 0.05, ratio double precision default 1
+) returns bigint
+  language c immutable strict parallel safe cost 10 as 'MODULE_PATHNAME', 'required_sample_size_wrapper';
+comment on function required_sample_size(double precision, double precision, double precision, double precision, double precision) is
+  'users of the control to find the difference of two rates; the treatment has ratio times as many; NULL when they are equal';
+
+create function sample_sizes(
+  p0 double precision, p1 double precision, power double precision default 0.8,
+  alpha double precision default 0.05, ratio double precision default 1
+) returns text
+  language c immutable strict parallel safe cost 10 as 'MODULE_PATHNAME', 'sample_sizes_wrapper';
+comment on function sample_sizes(double precision, double precision, double precision, double precision, double precision) is
+  'the same with the treatment''s users and by other formulas: control, treatment, pooled, unpooled, arcsine';
+
+create function achieved_power(
+  p0 double precision, p1 double precision, n0 double precision, n1 double precision,
+  alpha double precision default 0.05
+) returns double precision
+  language c immutable strict parallel safe cost 5 as 'MODULE_PATHNAME', 'achieved_power_wrapper';
+comment on function achieved_power(double precision, double precision, double precision, double precision, double precision) is
+  'probability to find the difference of two rates with so many users';
+
+create function experiment_assign(experiment text, user_id text, weights text default '["control","treatment"]') returns text
+  language c immutable strict parallel safe cost 10 as 'MODULE_PATHNAME', 'experiment_assign_wrapper';
+comment on function experiment_assign(text, text, text) is
+  'the variant of a user: a stable hash; weights are a JSON object of variant and weight or an array of variants';
+
+create function experiment_assign(
+  experiment text, user_id bigint, weights text default '["control","treatment"]'
+) returns text
+  language sql immutable strict parallel safe
+  return experiment_assign($1, cast($2 as text), $3);
+comment on function experiment_assign(text, bigint, text) is
+  'experiment_assign for users with numbers for ids';
+
+create function experiment_assign(
+  experiment text, user_id uuid, weights text default '["control","treatment"]'
+) returns text
+  language sql immutable strict parallel safe
+  return experiment_assign($1, cast($2 as text), $3);
+comment on function experiment_assign(text, uuid, text) is
+  'experiment_assign for users with uuids for ids';
+
+create function rating_goal(goal text) returns double precision
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'rating_goal_wrapper';
+comment on function rating_goal(text) is
+  'the least rating that meets a goal rating >= x; NULL when the goal is an action';
+
+create function check_dimension(dimension text) returns boolean
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'check_dimension_wrapper';
+comment on function check_dimension(text) is
+  'true when an experiment can be cut by it: device, location, slot or day';
+
 -- What an event may hold: true, or INVALID_ARGUMENT with what is wrong. The constraints of user_behaviors call them.
 
 create function check_user_id(user_id text) returns boolean
@@ -615,6 +793,83 @@ create aggregate rank_users(
 );
 comment on aggregate rank_users(bytea, integer, bytea, bytea, text, integer[], bigint, double precision, double precision) is
   'the numbers of all users who can be among the k most similar to a taste, by bounds';
+
+-- Aggregates of experiments
+
+create function moments_step(state bytea, y double precision) returns bytea
+  language c immutable parallel safe as 'MODULE_PATHNAME', 'moments_step_wrapper';
+comment on function moments_step(bytea, double precision) is
+  'part of moments: adds a row';
+
+create function moments_step(state bytea, y double precision, x double precision) returns bytea
+  language c immutable parallel safe as 'MODULE_PATHNAME', 'moments_of_two_step_wrapper';
+comment on function moments_step(bytea, double precision, double precision) is
+  'part of moments: adds a row';
+
+create function moments_merge_step(state bytea, moments bytea) returns bytea
+  language c immutable parallel safe as 'MODULE_PATHNAME', 'moments_merge_step_wrapper';
+comment on function moments_merge_step(bytea, bytea) is
+  'part of moments_merge: adds a value of moments';
+
+create function moments_combine(state bytea, other bytea) returns bytea
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'moments_combine_wrapper';
+comment on function moments_combine(bytea, bytea) is
+  'part of moments and moments_merge: joins two states';
+
+create function moments_final(state bytea) returns bytea
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'moments_final_wrapper';
+comment on function moments_final(bytea) is
+  'part of moments and moments_merge: the value';
+
+create aggregate moments(y double precision) (
+  sfunc = moments_step, stype = bytea, sspace = 320, combinefunc = moments_combine, finalfunc = moments_final, parallel = safe
+);
+comment on aggregate moments(double precision) is
+  'what the mean and the variance of a column can be computed from; values merge';
+
+create aggregate moments(y double precision, x double precision) (
+  sfunc = moments_step, stype = bytea, sspace = 320, combinefunc = moments_combine, finalfunc = moments_final, parallel = safe
+);
+comment on aggregate moments(double precision, double precision) is
+  'the same of two columns, with how they vary together; rows with a NULL are left out';
+
+create aggregate moments_merge(moments bytea) (
+  sfunc = moments_merge_step, stype = bytea, sspace = 320, combinefunc = moments_combine, finalfunc = moments_final, parallel = safe
+);
+comment on aggregate moments_merge(bytea) is
+  'the moments of several values of moments together';
+
+create function adjust_step(state bytea, p double precision, "position" bigint) returns bytea
+  language c immutable parallel safe as 'MODULE_PATHNAME', 'adjust_step_wrapper';
+comment on function adjust_step(bytea, double precision, bigint) is
+  'part of holm_adjust and bh_adjust: adds a p value';
+
+create function adjust_combine(state bytea, other bytea) returns bytea
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'adjust_combine_wrapper';
+comment on function adjust_combine(bytea, bytea) is
+  'part of holm_adjust and bh_adjust: joins two states';
+
+create function holm_adjust_final(state bytea) returns text
+  language c immutable parallel safe cost 10 as 'MODULE_PATHNAME', 'holm_adjust_final_wrapper';
+comment on function holm_adjust_final(bytea) is
+  'part of holm_adjust: the array';
+
+create function bh_adjust_final(state bytea) returns text
+  language c immutable parallel safe cost 10 as 'MODULE_PATHNAME', 'bh_adjust_final_wrapper';
+comment on function bh_adjust_final(bytea) is
+  'part of bh_adjust: the array';
+
+create aggregate holm_adjust(p double precision, "position" bigint) (
+  sfunc = adjust_step, stype = bytea, sspace = 256, combinefunc = adjust_combine, finalfunc = holm_adjust_final, parallel = safe
+);
+comment on aggregate holm_adjust(double precision, bigint) is
+  'p values adjusted by Holm as a JSON array by position; NULL stays null and does not count';
+
+create aggregate bh_adjust(p double precision, "position" bigint) (
+  sfunc = adjust_step, stype = bytea, sspace = 256, combinefunc = adjust_combine, finalfunc = bh_adjust_final, parallel = safe
+);
+comment on aggregate bh_adjust(double precision, bigint) is
+  'p values adjusted by Benjamini and Hochberg as a JSON array by position; NULL stays null and does not count';
 
 -- The space
 

@@ -273,7 +273,7 @@ impl Group for List {
     }
 }
 
-fn integer(row: &Context<'_>, i: usize, name: &'static str) -> Result<Option<i64>> {
+pub fn integer(row: &Context<'_>, i: usize, name: &'static str) -> Result<Option<i64>> {
     match row.get_raw(i) {
         ValueRef::Null => Ok(None),
         ValueRef::Integer(integer) => Ok(Some(integer)),
@@ -285,7 +285,7 @@ fn integer(row: &Context<'_>, i: usize, name: &'static str) -> Result<Option<i64
     }
 }
 
-fn real(row: &Context<'_>, i: usize, name: &'static str) -> Result<Option<f64>> {
+pub fn real(row: &Context<'_>, i: usize, name: &'static str) -> Result<Option<f64>> {
     match row.get_raw(i) {
         ValueRef::Null => Ok(None),
         ValueRef::Integer(integer) => Ok(Some(integer as f64)),

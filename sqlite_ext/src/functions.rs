@@ -140,17 +140,17 @@ fn weighted(jaccard: f64, cosine: f64, (w_jaccard, w_cosine): (f64, f64)) -> Res
     Ok(Real(similarity::weighted(jaccard, cosine, w_jaccard, w_cosine)?))
 }
 
-fn checked(result: cotaste_core::Result<()>) -> Result<Answer<'static>> {
+pub fn checked(result: cotaste_core::Result<()>) -> Result<Answer<'static>> {
     Ok(Integer(result.map(|()| 1)?))
 }
 
 /// The first four arguments as two arms: successes and trials of the control, then of the treatment.
-fn counts(a: Args<'_>) -> Result<Arms> {
+pub fn counts(a: Args<'_>) -> Result<Arms> {
     Ok(Arms::counts(a.real(0, "x0")?, a.real(1, "n0")?, a.real(2, "x1")?, a.real(3, "n1")?)?)
 }
 
 /// The same; none where an arm has no trials.
-fn arms(a: Args<'_>) -> Result<Option<Arms>> {
+pub fn arms(a: Args<'_>) -> Result<Option<Arms>> {
     let Arms { x0, n0, x1, n1 } = counts(a)?;
     Ok(Arms::new(x0, n0, x1, n1)?)
 }

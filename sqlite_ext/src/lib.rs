@@ -9,6 +9,8 @@
 mod aggregates;
 mod convert;
 mod entry;
+mod experiment_aggregates;
+mod experiment_functions;
 mod failure;
 mod fold;
 mod functions;

@@ -13,6 +13,10 @@ impl Row {
         self.0.get(column).map_or("", String::as_str)
     }
 
+    pub fn columns(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     pub fn optional(&self, column: &str) -> Option<&str> {
         self.0.get(column).map(String::as_str).filter(|text| !text.is_empty())
     }

@@ -5,6 +5,7 @@ mod catalogue;
 mod concurrent;
 mod end_to_end;
 mod golden_experiments;
+mod golden_families;
 mod golden_tables;
 mod histories;
 mod hostile;
@@ -26,11 +27,12 @@ use std::path::Path;
 
 type Check = fn(&mut dyn Host, &mut Report, &Answers) -> Result<()>;
 
-const EVERYWHERE: [(&str, Check); 9] = [
+const EVERYWHERE: [(&str, Check); 10] = [
     ("golden similarity", golden_tables::similarity),
     ("golden context_json", golden_tables::context),
     ("golden timeslots", golden_tables::time_slots),
     ("golden experiments", golden_experiments::run),
+    ("golden experiment families", golden_families::run),
     ("own check", own_check::run),
     ("bad input", bad_input::run),
     ("hostile blobs", hostile::run),

@@ -1,0 +1,72 @@
+//! The aggregates of experiments: moments of users, and p values adjusted together.
+
+use crate::aggregates::concatenate;
+use crate::convert::OrReport;
+use crate::state::{append, data, update, InAggregate, State};
+use cotaste_core::stats::{self, multiple, Moments};
+use cotaste_core::{Error, Result};
+use pgrx::prelude::*;
+
+#[pg_extern]
+fn moments_step(call: InAggregate, state: Option<State>, y: Option<f64>) -> Option<State> {
+    add(&call, state, y, Some(0.0))
+}
+
+#[pg_extern]
+fn moments_of_two_step(call: InAggregate, state: Option<State>, y: Option<f64>, x: Option<f64>) -> Option<State> {
+    add(&call, state, y, x)
+}
+
+fn add(call: &InAggregate, state: Option<State>, y: Option<f64>, x: Option<f64>) -> Option<State> {
+    let (Some(y), Some(x)) = (y, x) else { return state };
+    Some(change(call, state, |moments| moments.add(y, x)))
+}
+
+#[pg_extern]
+fn moments_merge_step(call: InAggregate, state: Option<State>, moments: Option<&[u8]>) -> Option<State> {
+    let Some(part) = moments else { return state };
+    Some(change(&call, state, |moments| moments.merge(&Moments::from_bytes(part)?)))
+}
+
+#[pg_extern]
+fn moments_combine(call: InAggregate, state: State, other: &[u8]) -> State {
+    change(&call, Some(state), |moments| moments.merge(&Moments::from_state(other)?))
+}
+
+fn change(call: &InAggregate, state: Option<State>, change: impl FnOnce(&mut Moments) -> Result<()>) -> State {
+    update(call, state, |bytes| {
+        let mut moments = bytes.map_or_else(|| Ok(Moments::default()), Moments::from_state)?;
+        change(&mut moments)?;
+        Ok(moments.to_state())
+    })
+}
+
+#[pg_extern]
+fn moments_final(state: &[u8]) -> Vec<u8> {
+    Moments::from_state(state).and_then(|moments| moments.to_bytes()).or_report()
+}
+
+#[pg_extern]
+fn adjust_step(call: InAggregate, state: Option<State>, p: Option<f64>, position: Option<i64>) -> State {
+    let position = position.ok_or_else(|| Error::invalid("position", "is NULL")).or_report();
+    append(&call, state, multiple::state::ROW, None, |row| multiple::state::write_row(row, p, position))
+}
+
+#[pg_extern]
+fn adjust_combine(call: InAggregate, state: State, other: &[u8]) -> State {
+    let other = data(other).or_report();
+    append(&call, Some(state), other.len(), None, |room| concatenate(room, other))
+}
+
+#[pg_extern]
+fn holm_adjust_final(state: Option<&[u8]>) -> String {
+    state.map_or(Ok(&[][..]), data).and_then(|rows| multiple::state::finish(rows, stats::holm)).or_report()
+}
+
+#[pg_extern]
+fn bh_adjust_final(state: Option<&[u8]>) -> String {
+    state
+        .map_or(Ok(&[][..]), data)
+        .and_then(|rows| multiple::state::finish(rows, stats::benjamini_hochberg))
+        .or_report()
+}
