@@ -13,12 +13,16 @@
 //! ```
 //!
 //! The key is an output column the function filters by; arguments are optional, NULL meaning the default. The select
-//! calls them `$1`, `$2`, ... in order, the key first.
+//! calls them `$1`, `$2`, ... in order, the key first, or by their names: `$k`. `-- with: NAME` puts the common table
+//! expressions of `sql/common/parts/NAME.sql` in front of the select.
 
 use std::sync::LazyLock;
 
 /// The building blocks: `create view` statements, the same text in both engines.
 pub const VIEWS: &str = include_str!("../../sql/common/views.sql");
+
+/// The building blocks of experiments, after those of [`VIEWS`].
+pub const EXPERIMENT_VIEWS: &str = include_str!("../../sql/common/experiment_views.sql");
 
 /// The state computed from scratch, and what is current: views again.
 pub const STATE: &str = include_str!("../../sql/common/state.sql");
@@ -97,7 +101,7 @@ pub struct Relation {
     /// Whether it exists without arguments, as a view.
     pub is_view: bool,
     /// One select giving the columns in order.
-    pub body: &'static str,
+    pub body: String,
 }
 
 macro_rules! relation_files {
@@ -119,9 +123,19 @@ const FILES: [&str; 14] = relation_files![
     "preferred_time_slots",
     "user_analytics",
     "experiment_results",
+    "experiment_summary",
+    "experiment_timeline",
+    "experiment_segments",
+    "experiment_numeric",
     "context_quality",
     "cotaste_health",
     "cotaste_verify",
+];
+
+/// Common table expressions that several relations start with.
+const PARTS: [(&str, &str); 2] = [
+    ("experiment_units", include_str!("../../sql/common/parts/experiment_units.sql")),
+    ("experiment_users", include_str!("../../sql/common/parts/experiment_users.sql")),
 ];
 
 /// All relations, in the order of creation.
@@ -134,20 +148,33 @@ fn read(file: &'static str) -> Option<Relation> {
     let (first, mut rest) = file.split_once('\n')?;
     let (name, comment) = first.strip_prefix("-- ")?.split_once(": ")?;
     let mut relation =
-        Relation { name, comment, columns: vec![], key: None, arguments: vec![], is_view: true, body: "" };
+        Relation { name, comment, columns: vec![], key: None, arguments: vec![], is_view: true, body: String::new() };
+    let mut parts = Vec::new();
     while let Some(line) = rest.strip_prefix("-- ") {
         let (line, after) = line.split_once('\n')?;
         match line.split_once(": ") {
             Some(("key", text)) => relation.key = Some(named(text)?),
             Some(("argument", text)) => relation.arguments.push(named(text)?),
             Some(("column", text)) => relation.columns.push(named(text)?),
+            Some(("with", name)) => parts.push(PARTS.iter().find(|(part, _)| *part == name)?.1.trim()),
             _ if line == "function only" => relation.is_view = false,
             _ => return None,
         }
         rest = after;
     }
-    relation.body = rest.trim().trim_end_matches(';');
+    let select = rest.trim().trim_end_matches(';');
+    let with = if parts.is_empty() { String::new() } else { format!("with {}\n", parts.join(",\n")) };
+    relation.body = with_numbers(with + select, &relation);
     Some(relation)
+}
+
+/// Parameters called by their names get their numbers.
+fn with_numbers(body: String, relation: &Relation) -> String {
+    let mut names: Vec<(&str, usize)> =
+        relation.key.iter().chain(&relation.arguments).map(|p| p.name).zip(1..).collect();
+    // A name may be the beginning of another.
+    names.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
+    names.into_iter().fold(body, |body, (name, number)| body.replace(&format!("${name}"), &format!("${number}")))
 }
 
 fn named(text: &'static str) -> Option<Named> {
@@ -164,6 +191,8 @@ mod tests {
         assert_eq!(relations().len(), FILES.len());
         for relation in relations() {
             assert!(!relation.columns.is_empty() && relation.body.starts_with(['s', 'w']), "{}", relation.name);
+            let unknown = relation.body.split('$').skip(1).find(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()));
+            assert_eq!(unknown, None, "{}", relation.name);
             assert!(relation.key.is_none_or(|key| relation.columns.contains(&key)), "{}", relation.name);
         }
     }

@@ -2,7 +2,7 @@
 //! catalogue written as Postgres views and functions. Pure text; nothing here runs SQL.
 
 use crate::convert::report;
-use cotaste_core::catalogue::{relations, Named, Relation, Type, ADOPT, SETTINGS, STATE, VIEWS};
+use cotaste_core::catalogue::{relations, Named, Relation, Type, ADOPT, EXPERIMENT_VIEWS, SETTINGS, STATE, VIEWS};
 use cotaste_core::Error;
 use pgrx::prelude::*;
 
@@ -23,7 +23,7 @@ const ANALYZE: &str = "analyze cotaste_parameters, cotaste_fold_state, cotaste_q
 #[pg_extern]
 fn cotaste_space_sql() -> SetOfIterator<'static, String> {
     let tables = [TABLES, STATE_TABLES].map(String::from);
-    let views = [ENGINE_VIEWS, VIEWS, STATE].map(replaceable);
+    let views = [ENGINE_VIEWS, VIEWS, EXPERIMENT_VIEWS, STATE].map(replaceable);
     let functions_of_state = [FOLD.to_string(), replaceable(TASTES), NEIGHBOURS.to_string()];
     let relations = relations().iter().map(|relation| [view(relation), functions(relation)].concat());
     let rest = [FUNCTIONS, TRIGGERS, SETTINGS, ADOPT, ANALYZE].map(String::from);
@@ -77,7 +77,7 @@ fn view(relation: &Relation) -> String {
         return String::new();
     }
     let (name, comment, columns) = (relation.name, comment(relation), columns(relation));
-    let body = without_parameters(relation.body, &parameters(relation));
+    let body = without_parameters(&relation.body, &parameters(relation));
     format!("{}\nselect {columns}\nfrom (\n{body}\n) r;\ncomment on view {name} is '{comment}';\n", create_view(name))
 }
 

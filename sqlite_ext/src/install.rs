@@ -5,7 +5,7 @@ mod script;
 
 use crate::failure::{Failure, Result};
 use crate::guard;
-use cotaste_core::catalogue::{relations, ADOPT, SETTINGS, STATE, VIEWS};
+use cotaste_core::catalogue::{relations, ADOPT, EXPERIMENT_VIEWS, SETTINGS, STATE, VIEWS};
 use cotaste_core::{Error, VERSION};
 use rusqlite::{ffi, Connection, OptionalExtension};
 use script::Object;
@@ -55,7 +55,7 @@ pub unsafe fn run(db: *mut ffi::sqlite3) -> Result<String> {
 /// Everything a space consists of, in the order of creation.
 fn objects() -> Result<Vec<Object>> {
     let mut objects = Vec::new();
-    for text in [TABLES, STATE_TABLES, ENGINE_VIEWS, VIEWS, STATE, TASTES] {
+    for text in [TABLES, STATE_TABLES, ENGINE_VIEWS, VIEWS, EXPERIMENT_VIEWS, STATE, TASTES] {
         objects.extend(script::objects(text)?);
     }
     for relation in relations().iter().filter(|relation| relation.is_view) {
@@ -108,7 +108,7 @@ fn check(db: &Connection) -> Result<()> {
         db.prepare(&format!("select * from main.\"{name}\""))?;
     }
     for relation in relations() {
-        db.prepare(relation.body)?;
+        db.prepare(&relation.body)?;
     }
     Ok(())
 }

@@ -35,7 +35,7 @@ pub struct Adjusted {
     #[serde(flatten)]
     pub comparison: Comparison,
     pub theta: f64,
-    /// How much smaller the squared standard error of the difference is than without the covariate, 0 to 1.
+    /// By which part the covariate makes the squared standard error of the difference smaller, at most 1.
     pub variance_reduction: Option<f64>,
 }
 

@@ -5,6 +5,9 @@
 -- argument: goal text
 -- argument: control text
 -- argument: alpha double
+-- argument: window_hours double
+-- with: experiment_units
+-- with: experiment_users
 -- column: experiment text
 -- column: variant text
 -- column: users bigint
@@ -32,7 +35,9 @@
 -- column: cs_upper double
 -- column: p_always_valid double
 -- column: crossover_users bigint
+-- column: planned_share double
 -- column: srm_p double
+-- column: srm_status text
 -- column: goal text
 -- column: is_control boolean
 -- column: status text
@@ -58,7 +63,8 @@ select
   p_value,
   two_proportion_method(x0, n0, x1, n1) as method,
   max(holm) over (
-    partition by experiment, is_control order by p_value, variant rows unbounded preceding
+    partition by experiment, is_control
+    order by case when p_value is null then 1 else 0 end, p_value, variant rows unbounded preceding
   ) as p_adjusted,
   chance_to_win(x0, n0, x1, n1) as chance_to_win,
   expected_loss(x0, n0, x1, n1) as expected_loss,
@@ -66,12 +72,24 @@ select
   confidence_sequence_upper(x0, n0, x1, n1, alpha) as cs_upper,
   always_valid_p(x0, n0, x1, n1, alpha) as p_always_valid,
   crossover_users,
+  weight / nullif(total_weight, 0) as planned_share,
   srm_p,
+  case
+    when unplanned_users > 0 then 'unplanned_variant'
+    when planned_users = 0 then 'no_data'
+    when least_expected < 5 then 'too_few'
+    when srm_p < 0.001 then 'mismatch'
+    else 'ok'
+  end as srm_status,
   goal,
   is_control,
   case
-    when srm_p < 0.001 then 'sample_ratio_mismatch'
-    when control_users is null then 'no_control'
+    when goal_is_known = 0 then 'unknown_goal'
+    when users = 0 then 'no_users'
+    when weight = 0 then 'unplanned_variant'
+    when srm_p < 0.001 and least_expected >= 5 then 'sample_ratio_mismatch'
+    when coalesce(control_users, 0) = 0 then 'no_control'
+    when least_expected < 5 then 'too_few_users'
     else 'ok'
   end as status
 from (
@@ -82,15 +100,18 @@ from (
   from (
     select
       t.*,
-      count(p_value) over (partition by experiment)
-        - row_number() over (partition by experiment, is_control order by p_value, variant) + 1 as left_over,
-      case when arms > 1 then
-        chi_square_p(cast(arms * square_sum - total_users * total_users as double precision) / total_users, arms - 1)
-      end as srm_p
+      count(p_value) over (partition by experiment) - row_number() over (
+        partition by experiment, is_control order by case when p_value is null then 1 else 0 end, p_value, variant
+      ) + 1 as left_over,
+      case when planned_variants > 1 then chi_square_p(chi_square, planned_variants - 1) end as srm_p
     from (
       select
         t.*,
-        two_proportion_p(x0, n0, x1, n1) as p_value
+        two_proportion_p(x0, n0, x1, n1) as p_value,
+        reproducible_sum(
+          case when weight > 0 then (users - expected_users) * (users - expected_users) / nullif(expected_users, 0) end
+        ) over (partition by experiment) as chi_square,
+        min(case when weight > 0 then expected_users end) over (partition by experiment) as least_expected
       from (
         -- The two arms of the comparison, NULL in the control's own row.
         select
@@ -100,96 +121,89 @@ from (
           case when not is_control then cast(control_conversions as double precision) / nullif(control_users, 0) end as control_rate,
           cast(conversions as double precision) as x1,
           cast(users as double precision) as n1,
-          cast(conversions as double precision) / nullif(users, 0) as rate
+          cast(conversions as double precision) / nullif(users, 0) as rate,
+          planned_users * weight / nullif(total_weight, 0) as expected_users,
+          coalesce($alpha, 0.05) as alpha,
+          critical_z(coalesce($alpha, 0.05)) as z
         from (
           select
             t.*,
             variant = control_name as is_control,
             max(case when variant = control_name then users end) over (partition by experiment) as control_users,
-            max(case when variant = control_name then conversions end) over (partition by experiment) as control_conversions
+            max(case when variant = control_name then conversions end) over (partition by experiment) as control_conversions,
+            cast(count(case when weight > 0 then 1 end) over (partition by experiment) as bigint) as planned_variants,
+            cast(sum(case when weight > 0 then users else 0 end) over (partition by experiment) as bigint) as planned_users,
+            cast(sum(case when weight > 0 then 0 else users end) over (partition by experiment) as bigint) as unplanned_users,
+            reproducible_sum(weight) over (partition by experiment) as total_weight
           from (
             select
-              v.*,
-              count(*) over (partition by experiment) as arms,
-              cast(sum(users) over (partition by experiment) as bigint) as total_users,
-              cast(sum(users * users) over (partition by experiment) as bigint) as square_sum,
-              -- The control is the one asked for, else the one of that name, else the first by name.
+              t.*,
+              case when goal_is_known = 1 then converted_users end as conversions,
+              case when goal_is_known = 1 then goals end as conversion_events,
+              -- The control is the one asked for, else the one set, else the one of that name, else the first by name.
               coalesce(
-                asked_control,
-                max(case when variant = 'control' then variant end) over (partition by experiment),
-                min(variant) over (partition by experiment)
+                $control,
+                s.control,
+                max(case when variant = 'control' then variant end) over (partition by t.experiment),
+                min(variant) over (partition by t.experiment)
               ) as control_name
             from (
               select
-                experiment,
-                variant,
-                goal,
-                asked_control,
-                alpha,
-                z,
-                cast(count(*) as bigint) as users,
-                cast(sum(views) as bigint) as views,
-                cast(sum(case when goals > 0 then 1 else 0 end) as bigint) as conversions,
-                cast(sum(goals) as bigint) as conversion_events,
-                cast(sum(events) as bigint) as events,
-                min(first_us) as first_us,
-                max(last_us) as last_us,
-                max(crossover_users) as crossover_users
+                t.*,
+                case when rating_goal(goal) is not null or goal in (
+                  select substr(k.key, 15) from cotaste_settings k where substr(k.key, 1, 14) = 'action_weight.'
+                ) then 1 else 0 end as goal_is_known
               from (
+                -- Without declared weights the shares are equal; with them, a variant that has none is not planned.
                 select
-                  x.experiment,
-                  x.variant,
-                  x.user_id,
-                  x.goal,
-                  x.asked_control,
-                  x.alpha,
-                  x.z,
-                  x.crossover_users,
-                  count(*) as events,
-                  sum(case when e.action = 'view' then 1 else 0 end) as views,
-                  sum(case when e.action = x.goal then 1 else 0 end) as goals,
-                  min(e.occurred_us) as first_us,
-                  max(e.occurred_us) as last_us
+                  v.experiment,
+                  v.variant,
+                  v.users,
+                  v.views,
+                  v.events,
+                  v.converted_users,
+                  v.goals,
+                  v.first_us,
+                  v.last_us,
+                  max(v.goal) over (partition by v.experiment) as goal,
+                  max(v.crossover_users) over (partition by v.experiment) as crossover_users,
+                  sum(v.users) over (partition by v.experiment) as total_users,
+                  case
+                    when max(v.weight) over (partition by v.experiment) is null then 1.0
+                    else coalesce(v.weight, 0)
+                  end as weight
                 from (
                   select
-                    u.*,
-                    cast(sum(case when variant <> last_variant then 1 else 0 end) over (partition by experiment) as bigint)
-                      as crossover_users
+                    u.experiment,
+                    u.variant,
+                    max(u.goal) as goal,
+                    cast(sum(u.users) as bigint) as users,
+                    cast(sum(u.views) as bigint) as views,
+                    cast(sum(u.events) as bigint) as events,
+                    cast(sum(case when u.goals > 0 then 1 else 0 end) as bigint) as converted_users,
+                    cast(sum(u.goals) as bigint) as goals,
+                    min(u.first_us) as first_us,
+                    max(u.last_us) as last_us,
+                    max(u.crossover_users) as crossover_users,
+                    max(u.weight) as weight
                   from (
                     select
-                      ev.experiment,
-                      ev.user_id,
-                      min(ev.variant) as variant,
-                      max(ev.variant) as last_variant,
-                      min(ev.occurred_us) as first_exposure_us,
-                      r.to_us,
-                      r.goal,
-                      r.asked_control,
-                      r.alpha,
-                      r.z
-                    from cotaste_events ev
-                    cross join (
-                      select
-                        coalesce(to_epoch_us($2), -62135596800000000) as from_us,
-                        coalesce(to_epoch_us($3), 253402300800000000) as to_us,
-                        coalesce($4, conversion_action) as goal,
-                        $5 as asked_control,
-                        coalesce($6, 0.05) as alpha,
-                        critical_z(coalesce($6, 0.05)) as z
-                      from cotaste_parameters
-                    ) r
-                    where ev.experiment is not null and ev.variant is not null
-                      and ev.occurred_us >= r.from_us and ev.occurred_us < r.to_us
-                    group by ev.experiment, ev.user_id, r.to_us, r.goal, r.asked_control, r.alpha, r.z
+                      experiment, variant, goal, 1 as users, views, events, goals, first_us, last_us, crossover_users,
+                      cast(null as double precision) as weight
+                    from users
+                    union all
+                    -- A planned variant has a row, whether it has users or not.
+                    select
+                      experiment, variant, cast(null as text), 0, 0, 0, 0, cast(null as bigint), cast(null as bigint), 0,
+                      weight
+                    from cotaste_experiment_weights
                   ) u
-                ) x
-                join cotaste_events e
-                  on e.user_id = x.user_id and e.occurred_us >= x.first_exposure_us and e.occurred_us < x.to_us
-                where x.variant = x.last_variant
-                group by x.experiment, x.variant, x.user_id, x.goal, x.asked_control, x.alpha, x.z, x.crossover_users
-              ) per_user
-              group by experiment, variant, goal, asked_control, alpha, z
-            ) v
+                  group by u.experiment, u.variant
+                ) v
+              ) t
+              where total_users > 0
+            ) t
+            left join cotaste_experiment_settings s on s.experiment = t.experiment
           ) t
         ) t
       ) t

@@ -131,7 +131,7 @@ impl Plan {
     pub fn new(shape: &Shape, text: &str) -> Result<Self> {
         let mut targets = Vec::new();
         let mut filters = Vec::new();
-        let mut body = shape.relation.body.to_owned();
+        let mut body = shape.relation.body.clone();
         for (n, name) in text.split(',').filter_map(|part| part.strip_suffix('=')).enumerate() {
             let hidden = shape.hidden.iter().position(|hidden| hidden.column == name);
             let declared = shape.relation.columns.iter().find(|column| column.name == name);

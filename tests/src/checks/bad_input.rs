@@ -177,6 +177,10 @@ fn before_init(mut engine: Box<dyn Engine>, report: &mut Report) {
         "select * from preferred_time_slots('ann')",
         "select * from user_analytics('ann')",
         "select * from experiment_results('ranker')",
+        "select * from experiment_summary('ranker')",
+        "select * from experiment_timeline('ranker')",
+        "select * from experiment_segments('ranker', 'device')",
+        "select * from experiment_numeric('ranker', 'events')",
     ] {
         report.case(&format!("before cotaste_init NOT_INITIALIZED: {sql}"), || {
             refused(engine.as_mut(), sql, "NOT_INITIALIZED")

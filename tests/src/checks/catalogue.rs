@@ -35,11 +35,15 @@ const EXPERIMENT_FUNCTIONS: [&str; 29] = [
 ];
 
 /// The row-returning surface, a view each.
-pub const RELATIONS: [&str; 10] = [
+pub const RELATIONS: [&str; 14] = [
     "content_metrics",
     "context_quality",
     "cotaste_health",
+    "experiment_numeric",
     "experiment_results",
+    "experiment_segments",
+    "experiment_summary",
+    "experiment_timeline",
     "favorite_genres",
     "neighbours_progress",
     "preferred_time_slots",

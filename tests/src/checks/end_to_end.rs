@@ -38,7 +38,7 @@ fn content_id(row: &Row) -> String {
     row.text("content_id").trim_start_matches('c').parse::<i64>().unwrap_or(-1).to_string()
 }
 
-fn load(engine: &mut dyn Engine) -> Result<()> {
+pub fn load(engine: &mut dyn Engine) -> Result<()> {
     let contents = table("content")?;
     let mut rows = contents.iter().map(|row| vec![Some(content_id(row)), row.optional("genres").map(str::to_string)]);
     engine.load("contents", &["content_id", "genres"], &mut rows)?;

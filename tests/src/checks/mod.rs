@@ -4,6 +4,7 @@ mod bad_input;
 mod catalogue;
 mod concurrent;
 mod end_to_end;
+mod experiments;
 mod golden_experiments;
 mod golden_families;
 mod golden_tables;
@@ -27,7 +28,7 @@ use std::path::Path;
 
 type Check = fn(&mut dyn Host, &mut Report, &Answers) -> Result<()>;
 
-const EVERYWHERE: [(&str, Check); 10] = [
+const EVERYWHERE: [(&str, Check); 11] = [
     ("golden similarity", golden_tables::similarity),
     ("golden context_json", golden_tables::context),
     ("golden timeslots", golden_tables::time_slots),
@@ -38,6 +39,7 @@ const EVERYWHERE: [(&str, Check); 10] = [
     ("hostile blobs", hostile::run),
     ("catalogue", catalogue::run),
     ("end to end", end_to_end::run),
+    ("experiment relations", experiments::run),
 ];
 
 pub fn sqlite(
