@@ -111,7 +111,7 @@ macro_rules! relation_files {
 }
 
 /// In the order of creation: a relation may read those before it.
-const FILES: [&str; 14] = relation_files![
+const FILES: [&str; 18] = relation_files![
     "user_similarity_detail",
     "similar_users",
     "shared_content",

@@ -79,10 +79,19 @@ where not (select p.stale from cotaste_parameters p)
     select 1 from cotaste_queue q where q.user_id = u.user_id and q.due_us <= (select k.now_us from cotaste_clock k)
   );
 
--- Whoever may have a taste.
+-- Whoever may have a taste, each once. SQLite pushes a user into a union only when it is one of all rows.
 create view cotaste_known_users as
 select u.user_id from cotaste_users u
-union
-select q.user_id from cotaste_queue q where q.due_us <= (select k.now_us from cotaste_clock k)
-union
-select b.user_id from user_behaviors b where (select p.stale from cotaste_parameters p);
+union all
+select q.user_id
+from (
+  select distinct q.user_id from cotaste_queue q where q.due_us <= (select k.now_us from cotaste_clock k)
+) q
+where not exists (select 1 from cotaste_users u where u.user_id = q.user_id)
+union all
+select b.user_id
+from (select distinct b.user_id from user_behaviors b where (select p.stale from cotaste_parameters p)) b
+where not exists (select 1 from cotaste_users u where u.user_id = b.user_id)
+  and not exists (
+    select 1 from cotaste_queue q where q.user_id = b.user_id and q.due_us <= (select k.now_us from cotaste_clock k)
+  );

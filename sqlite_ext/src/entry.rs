@@ -4,7 +4,8 @@ use crate::failure::{Failure, Result};
 use crate::kept::Kept;
 use crate::scalar::Db;
 use crate::{
-    aggregates, experiment_aggregates, experiment_functions, functions, guard, neighbours, parse_context, relation, space,
+    aggregates, experiment_aggregates, experiment_functions, functions, guard, neighbours, parse_context, relation,
+    space,
 };
 use rusqlite::{ffi, Connection};
 use sqlite_loadable::prelude::register_entrypoint;

@@ -1,8 +1,8 @@
 //! The aggregates of experiments: moments of users, and p values adjusted together.
 
 use crate::aggregates::{define, integer, real, Group};
-use crate::pair::grow;
 use crate::failure::Result;
+use crate::pair::grow;
 use cotaste_core::stats::{self, multiple};
 use cotaste_core::Error;
 use rusqlite::functions::Context;
