@@ -49,7 +49,8 @@ lint: setup-sqlite setup-postgres ## formatting and clippy, warnings denied, for
 
 build-sqlite: setup-sqlite ## target/cotaste0.so
 	cargo build --release -p cotaste-sqlite --features loadable
-	cp "$(TARGET)/release/libcotaste0.so" "$(TARGET)/cotaste0.so"
+	@# Renamed into place: overwriting a library that a program has loaded would crash it.
+	cp "$(TARGET)/release/libcotaste0.so" "$(TARGET)/cotaste0.so.new" && mv -f "$(TARGET)/cotaste0.so.new" "$(TARGET)/cotaste0.so"
 
 build-pg15: setup-postgres ## the extension for the system's PostgreSQL
 	$(call cargo_pg,15,build --release) --features $(PG15_FEATURE)

@@ -4,7 +4,7 @@ insert into cotaste_settings (key, value, description) values
   ('similar_users_k', '10', 'users per user in similar_users when k is not given'),
   ('neighbours_k', '20', 'users per user that cotaste_refresh_neighbours() keeps'),
   ('cache_ttl_hours', '24', 'how long neighbours are used after they were computed'),
-  ('fold_at', '1000', 'how many pending keys make record_behavior fold them; 0 for never'),
+  ('fold_at', '250', 'how many pending keys make record_behavior fold them; 0 for never'),
   ('trending_k', '20', 'contents in trending_content when k is not given'),
   ('taste_half_life_hours', '720', 'after how many hours an event counts half in tastes and favourite genres'),
   ('trending_half_life_hours', '24', 'after how many hours an event counts half in trending scores'),

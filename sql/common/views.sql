@@ -8,7 +8,7 @@ select
   coalesce((select cast(value as bigint) from cotaste_settings where key = 'similar_users_k'), 10) as similar_users_k,
   coalesce((select cast(value as bigint) from cotaste_settings where key = 'neighbours_k'), 20) as neighbours_k,
   coalesce((select cast(value as double precision) from cotaste_settings where key = 'cache_ttl_hours'), 24) as cache_ttl_hours,
-  coalesce((select cast(value as bigint) from cotaste_settings where key = 'fold_at'), 1000) as fold_at,
+  coalesce((select cast(value as bigint) from cotaste_settings where key = 'fold_at'), 250) as fold_at,
   coalesce((select cast(value as bigint) from cotaste_settings where key = 'trending_k'), 20) as trending_k,
   coalesce((select cast(value as double precision) from cotaste_settings where key = 'taste_half_life_hours'), 720)
     as taste_half_life_hours,

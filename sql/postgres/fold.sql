@@ -285,10 +285,12 @@ begin
     perform cotaste_rebuild();
     return pending;
   end if;
-  loop
-    more := cotaste_fold(least(coalesce("limit" - folded, 9223372036854775807), 1000000));
+  -- What was pending when it began: it does not run after writers that go on.
+  pending := least(pending, "limit");
+  while folded < pending loop
+    more := cotaste_fold(least(pending - folded, 1000000));
     folded := folded + more;
-    exit when more = 0 or folded >= "limit";
+    exit when more = 0;
   end loop;
   return folded;
 end

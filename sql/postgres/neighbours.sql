@@ -136,32 +136,80 @@ create or replace function cotaste_pending(probe text, me bytea, my_items bigint
 language sql stable parallel safe rows 1
 begin atomic
   select
-    coalesce(array_agg(d.user_id), '{}'),
-    coalesce(
-      array_agg(
-        p.cosine_weight + p.jaccard_weight * coalesce(
-          cast(d.shared as double precision) / nullif($3 + greatest(d.items - least(d.pairs, d.items), d.shared) - d.shared, 0), 0)
-      ), '{}'),
-    coalesce(array_agg(d.ord order by d.ord) filter (where d.ord is not null), '{}')
+    array_agg(d.user_id order by d.bound desc),
+    array_agg(d.bound order by d.bound desc),
+    coalesce(array_agg(d.ord) filter (where d.ord is not null), '{}')
   from (
     select
-      q.user_id, u.ord, q.pairs, coalesce(u.items, 0) as items,
-      least(case counted($4, u.ord) when 65535 then $3 else coalesce(counted($4, u.ord), 0) end + q.hits, $3) as shared
+      d.user_id, d.ord,
+      p.cosine_weight + p.jaccard_weight * coalesce(
+        cast(d.shared as double precision) / nullif($3 + greatest(d.items - least(d.pairs, d.items), d.shared) - d.shared, 0), 0
+      ) as bound
     from (
       select
-        q.user_id, case when count(*) > count(q.content_id) then 9223372036854775807 else count(*) end as pairs,
-        sum(case when taste_has($2, q.content_id) then 1 else 0 end) as hits
-      from cotaste_queue q
-      where q.due_us <= to_epoch_us(statement_timestamp()) and q.user_id <> $1
-      group by q.user_id
-    ) q
-    left join lateral (select u.ord, u.items from cotaste_users u where u.user_id = q.user_id offset 0) u on true
-  ) d
-  cross join cotaste_parameters p
-  where p.only_row = 1;
+        q.user_id, u.ord, q.pairs, coalesce(u.items, 0) as items,
+        least(case counted($4, u.ord) when 65535 then $3 else coalesce(counted($4, u.ord), 0) end + q.hits, $3) as shared
+      from (
+        select
+          q.user_id, case when count(*) > count(q.content_id) then 9223372036854775807 else count(*) end as pairs,
+          sum(case when taste_has($2, q.content_id) then 1 else 0 end) as hits
+        from cotaste_queue q
+        where q.due_us <= to_epoch_us(statement_timestamp()) and q.user_id <> $1
+        group by q.user_id
+      ) q
+      left join lateral (select u.ord, u.items from cotaste_users u where u.user_id = q.user_id offset 0) u on true
+    ) d
+    cross join cotaste_parameters p
+    where p.only_row = 1
+  ) d;
 end;
 comment on function cotaste_pending(text, bytea, bigint, bytea) is
   'part of cotaste_neighbours_of: users with pending events and the most they can be similar';
+
+-- A pending user's taste as the fold would make it: the folded one with the pending pairs, or from the whole log of the
+-- user where there is none or a key stands for all pairs.
+create or replace function cotaste_pending_taste(pending_user text) returns table (taste bytea)
+language sql stable parallel safe rows 1
+begin atomic
+  select followed_taste(follow_taste(
+    u.taste, u.sums,
+    (
+      select taste_changes(q.content_id, c.genres, s.touches > 0, s.weight, l.touches > 0, case when l.events > 0 then l.weight end)
+      from (
+        select distinct q.content_id from cotaste_queue q
+        where q.user_id = $1 and q.due_us <= to_epoch_us(statement_timestamp())
+      ) q
+      left join lateral (
+        select s.touches, s.weight from cotaste_user_contents s
+        where s.user_id = $1 and s.content_id = q.content_id offset 0
+      ) s on true
+      left join lateral (
+        select p.events, p.touches, p.weight from cotaste_log_pairs p
+        where p.user_id = $1 and p.content_id = q.content_id offset 0
+      ) l on true
+      left join lateral (select c.genres from contents c where c.content_id = q.content_id offset 0) c on true
+    )
+  ))
+  from cotaste_users u
+  where u.user_id = $1
+    and not exists (
+      select from cotaste_queue q
+      where q.user_id = $1 and q.content_id is null and q.due_us <= to_epoch_us(statement_timestamp())
+    )
+  union all
+  select t.taste
+  from cotaste_tastes t
+  where t.user_id = $1
+    and not exists (
+      select from cotaste_users u
+      where u.user_id = $1
+        and not exists (
+          select from cotaste_queue q
+          where q.user_id = $1 and q.content_id is null and q.due_us <= to_epoch_us(statement_timestamp())
+        )
+    );
+end;
+comment on function cotaste_pending_taste(text) is 'part of cotaste_neighbours_of: the taste of a user with something pending';
 
 create or replace function cotaste_rank(me bytea, my_ord integer, counters bytea, excluded integer[], k bigint)
 returns table (finalists integer[])
@@ -175,6 +223,29 @@ begin atomic
 end;
 comment on function cotaste_rank(bytea, integer, bytea, integer[], bigint) is
   'part of cotaste_neighbours_of: the users that can be among the best';
+
+create or replace function cotaste_best_clean(me bytea, finalists integer[], k bigint) returns table (
+  user_id text, similarity double precision, jaccard double precision, genre_cosine double precision, shared_items bigint,
+  rank bigint, computed_at timestamptz, cached boolean
+)
+language sql stable parallel safe rows 10
+begin atomic
+  select
+    t.user_id, t.similarity, taste_jaccard($1, t.taste), taste_genre_cosine($1, t.taste), taste_shared_items($1, t.taste),
+    row_number() over (order by t.similarity desc, t.user_id), statement_timestamp(), false
+  from (
+    select u.user_id, u.taste, taste_similarity($1, u.taste, p.jaccard_weight, p.cosine_weight) as similarity
+    from cotaste_users u
+    cross join cotaste_parameters p
+    where u.ord = any ($2) and p.only_row = 1
+    order by similarity desc, u.user_id
+    limit $3
+  ) t
+  where t.similarity > 0
+  order by t.similarity desc, t.user_id;
+end;
+comment on function cotaste_best_clean(bytea, integer[], bigint) is
+  'part of cotaste_neighbours_of: scores from the tastes when nobody has something pending';
 
 create or replace function cotaste_best(me bytea, finalists integer[], users text[], bounds double precision[], k bigint) returns table (
   user_id text, similarity double precision, jaccard double precision, genre_cosine double precision, shared_items bigint,
@@ -190,21 +261,40 @@ begin atomic
     order by similarity desc, u.user_id
     limit $5
   ),
-  also as (
+  -- The most promising of those with something pending first: the others then have more to reach.
+  pending as materialized (
+    select d.user_id, d.bound * 1.000000001 as bound, d.place from unnest($3, $4) with ordinality d (user_id, bound, place)
+  ),
+  first as materialized (
     select d.user_id, t.taste, taste_similarity($1, t.taste, p.jaccard_weight, p.cosine_weight) as similarity
-    from unnest($3, $4) d (user_id, bound)
+    from pending d
     cross join cotaste_parameters p
-    cross join lateral (select o.taste from cotaste_tastes o where o.user_id = d.user_id offset 0) t
-    where p.only_row = 1 and d.bound * 1.000000001 >= coalesce((select min(b.similarity) from best b having count(*) >= $5), 0)
+    cross join lateral (select o.taste from cotaste_pending_taste(d.user_id) o where o.taste is not null offset 0) t
+    where p.only_row = 1 and d.place <= $5 * 2
+      and d.bound >= coalesce((select min(b.similarity) from best b having count(*) >= $5), 0)
+  ),
+  known as materialized (
+    select user_id, taste, similarity
+    from (select * from best union all select * from first) t
+    order by similarity desc, user_id
+    limit $5
+  ),
+  rest as (
+    select d.user_id, t.taste, taste_similarity($1, t.taste, p.jaccard_weight, p.cosine_weight) as similarity
+    from pending d
+    cross join cotaste_parameters p
+    cross join lateral (select o.taste from cotaste_pending_taste(d.user_id) o where o.taste is not null offset 0) t
+    where p.only_row = 1 and d.place > $5 * 2
+      and d.bound >= coalesce((select min(k.similarity) from known k having count(*) >= $5), 0)
   )
   select
     t.user_id, t.similarity, taste_jaccard($1, t.taste), taste_genre_cosine($1, t.taste), taste_shared_items($1, t.taste),
     row_number() over (order by t.similarity desc, t.user_id), statement_timestamp(), false
   from (
     select * from (
-      select user_id, taste, similarity from best
+      select user_id, taste, similarity from known
       union all
-      select user_id, taste, similarity from also
+      select user_id, taste, similarity from rest
     ) t
     where t.similarity > 0
     order by t.similarity desc, t.user_id
@@ -248,7 +338,11 @@ begin
     select d.* into pending from @space@.cotaste_pending($1, me.taste, me.items, counters) d;
     select r.finalists into finalists
     from @space@.cotaste_rank(me.taste, me.ord, counters, pending.ords, me.wanted) r;
-    return query select * from @space@.cotaste_best(me.taste, finalists, pending.users, pending.bounds, me.wanted);
+    if pending.users is null then
+      return query select * from @space@.cotaste_best_clean(me.taste, finalists, me.wanted);
+    else
+      return query select * from @space@.cotaste_best(me.taste, finalists, pending.users, pending.bounds, me.wanted);
+    end if;
   end if;
 end
 $$;

@@ -54,6 +54,35 @@ left join contents c on c.content_id = b.content_id
 where b.user_id = ?1
 order by b.content_id;
 
+-- folded taste
+select u.taste, u.sums
+from cotaste_users u
+where u.user_id = ?1
+  and not (select p.stale from cotaste_parameters p)
+  and not exists (
+    select 1 from cotaste_queue q
+    where q.user_id = ?1 and q.content_id is null and q.due_us <= (select k.now_us from cotaste_clock k)
+  );
+
+-- pending pairs
+select q.content_id, s.touches, s.weight, c.genres
+from (
+  select distinct q.user_id, q.content_id from cotaste_queue q
+  where q.user_id = ?1 and q.due_us <= (select k.now_us from cotaste_clock k)
+) q
+left join cotaste_user_contents s on s.user_id = q.user_id and s.content_id = q.content_id
+left join contents c on c.content_id = q.content_id;
+
+-- events of a pair
+select
+  b.action, b.rating, b.occurred_at,
+  (select cast(s.value as real) from cotaste_settings s where s.key = 'action_weight.' || b.action),
+  p.taste_half_life_hours, k.now_us
+from cotaste_parameters p
+cross join cotaste_clock k
+cross join user_behaviors b
+where b.user_id = ?1 and b.content_id = ?2;
+
 -- all events
 select
   b.user_id, b.content_id, b.action, b.rating, b.occurred_at, c.genres,

@@ -270,7 +270,7 @@ impl Search<'_> {
         })?;
         for pending in pending {
             if pending.bound + MARGIN < best.least() {
-                continue;
+                break;
             }
             // SAFETY: the promise of `of`.
             unsafe {
@@ -347,6 +347,8 @@ impl Search<'_> {
             pending.ord = ord;
             pending.bound = self.weights.1 + self.weights.0 * jaccard;
         }
+        // The most promising first: the others then have more to reach.
+        pending.sort_by(|a, b| b.bound.total_cmp(&a.bound));
         Ok(pending)
     }
 }

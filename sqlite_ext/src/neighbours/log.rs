@@ -13,13 +13,27 @@ use rusqlite::types::ValueRef;
 use std::collections::HashMap;
 use std::ffi::c_int;
 
-/// One user's taste from the log.
+/// One user's taste as of now: the folded one with the pending pairs, or from the whole log of the user.
 ///
 /// # Safety
 /// `db` is an open connection, used by this thread.
 pub unsafe fn taste(db: *mut sqlite3, kept: &Kept, user: &str) -> Result<Option<Vec<u8>>> {
+    // SAFETY: the caller's promise, here and below.
+    let folded = unsafe {
+        kept.with(db, "folded taste", |folded| {
+            folded.bind_at(1, ValueRef::from(user))?;
+            if !folded.step()? {
+                return Ok(None);
+            }
+            let changes = changes_of(db, kept, user)?;
+            let (taste, sums) = (folded.column(0)?.as_blob().ok(), folded.column(1)?.as_blob().ok());
+            ledger::apply(taste, sums, &changes).map_err(Into::into).map(Some)
+        })?
+    };
+    if let Some(followed) = folded {
+        return Ok(followed.map(|followed| followed.taste));
+    }
     let mut found = None;
-    // SAFETY: the caller's promise.
     unsafe {
         kept.with(db, "events of a user", |events| {
             events.bind_at(1, ValueRef::from(user))?;
@@ -30,6 +44,43 @@ pub unsafe fn taste(db: *mut sqlite3, kept: &Kept, user: &str) -> Result<Option<
         })?;
     }
     Ok(found)
+}
+
+/// What a user's pending pairs were when they were folded, and what they are now.
+unsafe fn changes_of(db: *mut sqlite3, kept: &Kept, user: &str) -> Result<Vec<u8>> {
+    let mut changes = Vec::new();
+    // SAFETY: the caller's promise.
+    unsafe {
+        kept.with(db, "pending pairs", |pairs| {
+            pairs.bind_at(1, ValueRef::from(user))?;
+            while pairs.step()? {
+                let content = integer(pairs, 0)?;
+                let pair = pair_of(db, kept, user, content)?;
+                let touched = integer(pairs, 1)? > 0;
+                let was = pairs.column(2)?.as_blob().ok().map(|weight| (touched, weight));
+                pair::change(&mut changes, content, text_of_any(pairs.column(3)?), was, &pair)?;
+            }
+            Ok(())
+        })?;
+    }
+    Ok(changes)
+}
+
+unsafe fn pair_of(db: *mut sqlite3, kept: &Kept, user: &str, content: i64) -> Result<Pair> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        kept.with(db, "events of a pair", |events| {
+            events.bind_at(1, ValueRef::from(user))?;
+            events.bind_at(2, ValueRef::Integer(content))?;
+            let mut pair = Pair::default();
+            while events.step()? {
+                let scale = (real(events, 4)?, integer(events, 5)?);
+                let (rating, weight) = (events.column(1)?.as_f64().ok(), events.column(3)?.as_f64().ok());
+                pair.add(text_of(events.column(0)?), rating, text_of(events.column(2)?), |_| weight, scale)?;
+            }
+            Ok(pair)
+        })
+    }
 }
 
 /// The tastes of events that come by user and content.

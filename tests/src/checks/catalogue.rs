@@ -111,7 +111,9 @@ fn functions(engine: &mut dyn Engine) -> Result<BTreeMap<String, BTreeSet<String
             "select p.proname::text, p.pronargs - p.pronargdefaults, p.pronargs,
                case when p.prokind = 'a' then 'aggregate, ' else '' end ||
                case when p.provolatile = 'v' then 'writes' when p.proparallel <> 's' then 'unmarked'
-                 when p.provolatile = 'i' and (p.proisstrict or p.prokind = 'a') then 'pure'
+                 when p.provolatile = 'i'
+                   and (p.proisstrict or p.prokind = 'a' or p.proname in ('follow_taste', 'apply_postings', 'apply_block'))
+                   then 'pure'
                  when p.provolatile = 's' then 'reads' else 'unmarked' end
              from pg_proc p
              where p.pronamespace = 'public'::regnamespace and not p.proretset and p.prorettype <> 'trigger'::regtype
