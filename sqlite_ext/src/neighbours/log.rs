@@ -129,6 +129,9 @@ fn text_of_any(value: ValueRef<'_>) -> Option<&str> {
 /// What is remembered at most, in bytes of tastes.
 const ROOM: usize = 64 << 20;
 
+/// A user and the taste.
+type Known = (Box<str>, Box<[u8]>);
+
 /// What is remembered.
 #[derive(Default)]
 pub struct LogTastes {
@@ -136,7 +139,7 @@ pub struct LogTastes {
     size: usize,
     of: HashMap<Box<str>, Option<Box<[u8]>>>,
     /// Everybody's, in the order of the ids.
-    all: Option<Vec<(Box<str>, Box<[u8]>)>>,
+    all: Option<Vec<Known>>,
 }
 
 impl LogTastes {
