@@ -10,6 +10,15 @@ from user_similarity_detail('1', '266');
 select rank, user_id, round(similarity, 4) as similarity, round(jaccard, 4) as jaccard, round(genre_cosine, 4) as genre_cosine, shared_items
 from similar_users('1', 10);
 
+-- And why is the first of them?
+select title, rating_a, rating_b
+from shared_content('1', (select user_id from similar_users('1', 1)))
+order by rating_a + rating_b desc, title
+limit 5;
+select genre, round(share_a, 3) as share_a, round(share_b, 3) as share_b, round(part, 3) as part
+from shared_genres('1', (select user_id from similar_users('1', 1)))
+limit 5;
+
 -- What happened to the most viewed contents? (completions are simulated)
 select content_id, title, total_views as views, completions, round(completion_rate, 3) as completion_rate, round(average_rating, 2) as average, round(bayes_rating, 2) as bayes, unique_users as users
 from content_metrics

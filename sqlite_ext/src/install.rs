@@ -115,6 +115,7 @@ fn check(db: &Connection) -> Result<()> {
 
 /// Runs `f` wholly or not at all.
 pub fn in_savepoint<T>(db: &Connection, f: impl FnOnce() -> Result<T>) -> Result<T> {
+    let write = db.prepare("delete from main.cotaste_meta where false").ok();
     db.execute_batch("savepoint cotaste_call")?;
     let released = guard::catch(f).and_then(|value| {
         db.execute_batch("release cotaste_call")?;
@@ -125,11 +126,30 @@ pub fn in_savepoint<T>(db: &Connection, f: impl FnOnce() -> Result<T>) -> Result
         // it would fail and hide the cause.
         let undone = match db.is_autocommit() {
             true => Ok(()),
-            false => db.execute_batch("rollback to cotaste_call; release cotaste_call"),
+            false => undo(db, write),
         };
         match undone {
             Ok(()) => failure,
             Err(again) => Failure { message: format!("{} (and undoing it: {again})", failure.message), ..failure },
         }
     })
+}
+
+/// Rolls back to the savepoint. While the host's statement is being interrupted SQLite runs no other to its end, not
+/// even a rollback, and prepares none; but a statement that writes, when it is interrupted, rolls the whole transaction
+/// back, as SQLite documents of interrupted writes. `write` is one, prepared before and changing nothing.
+fn undo(db: &Connection, write: Option<rusqlite::Statement<'_>>) -> rusqlite::Result<()> {
+    let undone = db.execute_batch("rollback to cotaste_call; release cotaste_call");
+    match (&undone, write) {
+        (Err(rusqlite::Error::SqliteFailure(error, _)), Some(mut write))
+            if error.code == ffi::ErrorCode::OperationInterrupted =>
+        {
+            let _ = write.execute([]);
+            if db.is_autocommit() {
+                return Ok(());
+            }
+            undone
+        }
+        _ => undone,
+    }
 }

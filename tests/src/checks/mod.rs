@@ -1,6 +1,7 @@
 //! What is promised, proved through SQL. Everything here runs on every engine unless its module's name says otherwise.
 
 mod bad_input;
+mod cancel;
 mod catalogue;
 mod concurrent;
 mod end_to_end;
@@ -54,6 +55,7 @@ pub fn sqlite(
     }
     everywhere(host, report, answers)?;
     section("sqlite only", report, |report| sqlite_only::run(host, report));
+    section("cancelling", report, |report| cancel::sqlite(host, report));
     last(host, report, answers);
     Ok(())
 }
@@ -61,6 +63,7 @@ pub fn sqlite(
 pub fn postgres(host: &mut PostgresHost, pg_config: &Path, report: &mut Report, answers: &Answers) -> Result<()> {
     everywhere(host, report, answers)?;
     section("postgres only", report, |report| postgres_only::run(host, pg_config, report));
+    section("cancelling", report, |report| cancel::postgres(host, report));
     section("concurrent writers", report, |report| concurrent::run(host, report));
     last(host, report, answers);
     section("server log", report, |report| postgres_only::log(host, report));
