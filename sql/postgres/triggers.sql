@@ -9,10 +9,20 @@ set search_path from current
 as $$
 declare
   keys bigint;
+  state_rows double precision;
 begin
+  -- Most of what there is then, as in a first load: the state is made anew, and millions of keys need not pass the queue.
+  select c.reltuples into state_rows from pg_class c where c.oid = cast('cotaste_user_contents' as regclass);
+  if (select count(*) from (select from written limit 50000) w) = 50000
+    and (select count(*) from written) > state_rows / 2
+    and cotaste_may_fold()
+  then
+    perform cotaste_rebuild();
+    return null;
+  end if;
   insert into cotaste_queue (user_id, content_id) select distinct user_id, content_id from written;
   get diagnostics keys = row_count;
-  if keys >= 10000 then
+  if keys >= 20000 then
     perform cotaste_fold_bulk();
   end if;
   return null;
@@ -29,7 +39,7 @@ declare
 begin
   insert into cotaste_queue (user_id) select distinct user_id from gone;
   get diagnostics keys = row_count;
-  if keys >= 10000 then
+  if keys >= 20000 then
     perform cotaste_fold_bulk();
   end if;
   return null;
@@ -49,7 +59,7 @@ begin
   union
   select user_id, null from (select user_id, content_id from gone except select user_id, content_id from written) moved;
   get diagnostics keys = row_count;
-  if keys >= 10000 then
+  if keys >= 20000 then
     perform cotaste_fold_bulk();
   end if;
   return null;
