@@ -1,4 +1,6 @@
--- record_behavior: one statement, so that it is atomic and takes the write lock before it looks for the event.
+-- What record_behavior runs. One statement records, so that it is atomic and takes the write lock before it looks for the event.
+
+-- record
 insert into user_behaviors (
   user_id, content_id, action, rating, context, occurred_at, event_id,
   time_of_day, day_of_week, device, location, experiment, variant, context_status
@@ -11,5 +13,5 @@ values (
 on conflict (user_id, event_id) do nothing
 returning id;
 
--- The id the event got when it was recorded first.
+-- recorded
 select id from user_behaviors where user_id = :user_id and event_id = :event_id;

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-const TEXTS: &str = include_str!("../../sql/sqlite/neighbours.sql");
+const TEXTS: [&str; 2] = [include_str!("../../sql/sqlite/neighbours.sql"), include_str!("../../sql/sqlite/record.sql")];
 
 /// The kept statements of one connection. SQLite lets one thread at a time use it; the lock is there for the compiler.
 #[derive(Default)]
@@ -47,7 +47,7 @@ impl Kept {
         }
     }
 
-    /// Runs `f` on a statement of `sql/sqlite/neighbours.sql`, reset before and after.
+    /// Runs `f` on a statement of the texts, reset before and after.
     ///
     /// # Safety
     /// `db` is an open connection, used by this thread.
@@ -72,9 +72,9 @@ impl Kept {
     }
 }
 
-/// A statement of the file by the line `-- name` above it.
+/// A statement of the texts by the line `-- name` above it.
 pub fn text(name: &str) -> Result<&'static str> {
-    let mut parts = TEXTS.split("\n-- ");
+    let mut parts = TEXTS.iter().flat_map(|text| text.split("\n-- "));
     let text = parts.find_map(|part| part.strip_prefix(name)?.strip_prefix('\n'));
     Ok(text.ok_or(Error::Internal)?)
 }

@@ -16,8 +16,6 @@ use std::sync::Arc;
 /// Recording looks every so many events whether it is time to fold.
 const FOLD_EVERY: i64 = 64;
 
-const RECORD: &str = include_str!("../../sql/sqlite/record.sql");
-
 pub fn register(db: Db, writers: bool, kept: &Arc<Kept>) -> Result<()> {
     let of_pairs = Arc::clone(kept);
     reader(db, "user_similarity", 2, READS, move |call, args| user_similarity(&of_pairs, call, args))?;
@@ -36,7 +34,10 @@ pub fn register(db: Db, writers: bool, kept: &Arc<Kept>) -> Result<()> {
                 refresh_neighbours(&kept, call, args)
             })?;
         }
-        (3..=7).try_for_each(|arguments| reader(db, "record_behavior", arguments, WRITES, record_behavior))?;
+        for arguments in 3..=7 {
+            let kept = Arc::clone(&of_all);
+            reader(db, "record_behavior", arguments, WRITES, move |call, args| record_behavior(&kept, call, args))?;
+        }
     }
     Ok(())
 }
@@ -51,9 +52,10 @@ fn init(context: *mut sqlite3_context, _: Args<'_>) -> Result<Answer<'static>> {
 }
 
 /// `record_behavior(user_id, content_id, action [, rating, context, occurred_at, event_id]) -> id`
-fn record_behavior(context: *mut sqlite3_context, args: Args<'_>) -> Result<Answer<'static>> {
+fn record_behavior(kept: &Kept, context: *mut sqlite3_context, args: Args<'_>) -> Result<Answer<'static>> {
     let id = guard::nested(|| {
-        let id = record(context, args)?;
+        // SAFETY: the connection of the running call.
+        let id = unsafe { record(ffi::sqlite3_context_db_handle(context), kept, args)? };
         if id % FOLD_EVERY == 0 {
             // SAFETY: the connection of the running call. It is borrowed: dropping it does not close it.
             let db = unsafe { Connection::from_handle(ffi::sqlite3_context_db_handle(context))? };
@@ -64,7 +66,11 @@ fn record_behavior(context: *mut sqlite3_context, args: Args<'_>) -> Result<Answ
     id.map(Answer::Integer).map_err(|failure| failure.wrapped(Error::record))
 }
 
-fn record(call: *mut sqlite3_context, args: Args<'_>) -> Result<i64> {
+/// # Safety
+/// `db` is an open connection, used by this thread.
+unsafe fn record(db: *mut sqlite3, kept: &Kept, args: Args<'_>) -> Result<i64> {
+    // SAFETY: the caller's promise, here and below.
+    unsafe { kept.connect(db) };
     let user_id = args.id(0, "user_id")?;
     behavior::check_user_id(&user_id)?;
     let content_id = args.integer(1, "content_id")?;
@@ -80,12 +86,10 @@ fn record(call: *mut sqlite3_context, args: Args<'_>) -> Result<i64> {
     let event_id = (!args.is_null(6)).then(|| args.id(6, "event_id")).transpose()?;
 
     let parsed = context::parse_bytes(args.bytes(4)?);
-    let (insert, find) = RECORD.split_once(";\n").ok_or(Error::internal())?;
     let user_id = ValueRef::from(&*user_id);
     let event_id = event_id.as_deref().map_or(ValueRef::Null, ValueRef::from);
 
-    let statement = prepared(call, RECORD_KEY, insert)?;
-    for (name, value) in [
+    let values = [
         (c":user_id", user_id),
         (c":content_id", ValueRef::Integer(content_id)),
         (c":action", ValueRef::from(action)),
@@ -100,16 +104,24 @@ fn record(call: *mut sqlite3_context, args: Args<'_>) -> Result<i64> {
         (c":experiment", label(parsed.experiment.as_deref())),
         (c":variant", label(parsed.variant.as_deref())),
         (c":context_status", label(Some(parsed.status.as_str()))),
-    ] {
-        statement.bind(name, value)?;
-    }
-    if let Some(id) = one_integer(statement)? {
+    ];
+    let bind = |statement: &mut Statement| values.iter().try_for_each(|(name, value)| statement.bind(name, *value));
+    let recorded = unsafe {
+        kept.with(db, "record", |insert| {
+            bind(insert)?;
+            one_integer(insert)
+        })?
+    };
+    if let Some(id) = recorded {
         return Ok(id);
     }
-    let statement = prepared(call, FIND_KEY, find)?;
-    statement.bind(c":user_id", user_id)?;
-    statement.bind(c":event_id", event_id)?;
-    one_integer(statement)?.ok_or(Error::record("the event was neither written nor found").into())
+    let found = unsafe {
+        kept.with(db, "recorded", |find| {
+            bind(find)?;
+            one_integer(find)
+        })?
+    };
+    found.ok_or(Error::record("the event was neither written nor found").into())
 }
 
 fn label(text: Option<&str>) -> ValueRef<'_> {
@@ -210,8 +222,6 @@ fn one_integer(statement: &mut Statement) -> Result<Option<i64>> {
 
 // SQLite keeps auxiliary data with a negative key until the host's statement ends, whatever its arguments: its own JSON
 // functions cache parsed texts that way. The numbers are arbitrary; they only must not be another extension's.
-const RECORD_KEY: c_int = -1_668_314_193;
-const FIND_KEY: c_int = -1_668_314_194;
 const JOURNAL_KEY: c_int = -1_668_314_196;
 
 /// A statement prepared at the first call of the host's statement.
