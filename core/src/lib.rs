@@ -13,6 +13,7 @@ pub mod context;
 mod error;
 pub mod exact;
 pub mod fold;
+pub mod gather;
 pub mod genre;
 pub mod genre_order;
 pub mod latest;

@@ -8,7 +8,7 @@ use cotaste_core::latest::Latest;
 use cotaste_core::neighbours::{Probe, Ranking};
 use cotaste_core::sum::ReproducibleSum;
 use cotaste_core::taste::ledger::{changes, weight};
-use cotaste_core::{fold, genre_order, list, posting, taste, Error, Result};
+use cotaste_core::{fold, gather, genre_order, list, posting, taste, Error, Result};
 use pgrx::prelude::*;
 
 #[pg_extern]
@@ -265,6 +265,25 @@ fn count_postings_step(call: InAggregate, state: Option<State>, chunk: i32, user
     }))
 }
 
+#[pg_extern]
+fn gather_lists_step(
+    call: InAggregate,
+    state: Option<State>,
+    key: Option<i64>,
+    part: Option<i32>,
+    list: Option<&[u8]>,
+) -> Option<State> {
+    let (Some(key), Some(part), Some(list)) = (key, part, list) else { return state };
+    let length = gather::row_len(list).or_report();
+    Some(append(&call, state, length, None, |row| gather::write_row(row, key, part, list)))
+}
+
+#[pg_extern]
+fn gather_lists_final(state: Option<&[u8]>) -> Vec<u8> {
+    let rows = state.map_or(Ok(Default::default()), data).or_report();
+    gather::finish(rows).or_report()
+}
+
 /// Bytes of the counters of one chunk.
 const COUNTERS: usize = posting::CHUNK * 2;
 
@@ -284,13 +303,8 @@ fn rank_users_step(
     cosine_weight: f64,
 ) -> Kept<Ranked> {
     let mut state = state.unwrap_or_else(|| {
-        let order = GenreOrder::read(genre_order).or_report();
-        let probe = Probe::new(taste, &order).or_report();
-        let k = usize::try_from(k).unwrap_or(0);
-        let mut excluded: Vec<u32> = excluded.iter().flatten().filter_map(|ord| u32::try_from(ord).ok()).collect();
-        excluded.sort_unstable();
-        let ranking = Ranking::new(probe, jaccard_weight, cosine_weight, k).or_report();
-        Kept::keep(&call, Ranked { ranking: Some(ranking), excluded })
+        let ranking = ranking(taste, genre_order, k, jaccard_weight, cosine_weight);
+        Kept::keep(&call, Ranked { ranking: Some(ranking.or_report()), excluded: ascending(&excluded) })
     });
     let first = u32::try_from(block).unwrap_or(0).saturating_mul(256);
     let Ranked { ranking, excluded } = state.get();
@@ -298,6 +312,24 @@ fn rank_users_step(
         ranking.block(first, counters.unwrap_or_default(), users, excluded).or_report();
     }
     state
+}
+
+/// A search for the k users most like a taste.
+pub fn ranking(taste: &[u8], genre_order: &str, k: i64, jaccard_weight: f64, cosine_weight: f64) -> Result<Ranking> {
+    let probe = Probe::new(taste, &GenreOrder::read(genre_order)?)?;
+    Ranking::new(probe, jaccard_weight, cosine_weight, usize::try_from(k).unwrap_or(0))
+}
+
+/// The numbers of users to leave out, as a search wants them.
+pub fn ascending(ords: &Array<i32>) -> Vec<u32> {
+    let mut ascending: Vec<u32> = ords.iter().flatten().filter_map(|ord| u32::try_from(ord).ok()).collect();
+    ascending.sort_unstable();
+    ascending
+}
+
+/// Numbers of users as SQL has them.
+pub fn as_ords(ords: Vec<u32>) -> Vec<i32> {
+    ords.into_iter().filter_map(|ord| i32::try_from(ord).ok()).collect()
 }
 
 /// The state of `rank_users`: what all rows have in common is read once.
@@ -309,6 +341,5 @@ struct Ranked {
 #[pg_extern]
 fn rank_users_final(state: Option<Kept<Ranked>>) -> Vec<i32> {
     let ranking = state.and_then(|mut state| state.get().ranking.take());
-    let ords = ranking.map_or_else(Vec::new, Ranking::finish);
-    ords.into_iter().filter_map(|ord| i32::try_from(ord).ok()).collect()
+    as_ords(ranking.map_or_else(Vec::new, Ranking::finish))
 }

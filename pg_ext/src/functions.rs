@@ -1,8 +1,10 @@
 //! The pure functions, one line each. All are declared IMMUTABLE STRICT PARALLEL SAFE, so arguments are never NULL.
 
+use crate::aggregates::{as_ords, ascending, ranking};
 use crate::convert::{epoch_us, instant, OrReport};
 use crate::text::{Jsonb, Label, Text};
 use cotaste_core::context::Field;
+use cotaste_core::gather::Gathered;
 use cotaste_core::stats::Arms;
 use cotaste_core::{behavior, context, fold, genre, neighbours, similarity, stats, taste, time, Error};
 use pgrx::prelude::*;
@@ -216,6 +218,27 @@ fn apply_postings(users: Option<&[u8]>, changes: Option<&[u8]>) -> Option<Vec<u8
 #[pg_extern]
 fn apply_block(users: Option<&[u8]>, changes: Option<&[u8]>, genre_order: Option<&str>) -> Option<Vec<u8>> {
     fold::blocks::apply(users, changes.unwrap_or_default(), genre_order.unwrap_or("[]")).or_report()
+}
+
+#[pg_extern]
+#[allow(clippy::too_many_arguments)]
+fn find_finalists(
+    postings: &[u8],
+    blocks: &[u8],
+    taste: &[u8],
+    genre_order: &str,
+    excluded: Array<i32>,
+    k: i64,
+    jaccard_weight: f64,
+    cosine_weight: f64,
+) -> Vec<i32> {
+    let (postings, blocks) = (Gathered::read(postings).or_report(), Gathered::read(blocks).or_report());
+    let ranking = ranking(taste, genre_order, k, jaccard_weight, cosine_weight).or_report();
+    let excluded = ascending(&excluded);
+    let found = neighbours::finalists(ranking, postings, blocks, taste, &excluded, || {
+        check_for_interrupts!();
+    });
+    as_ords(found.or_report())
 }
 
 #[pg_extern]

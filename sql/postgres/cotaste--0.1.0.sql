@@ -794,6 +794,30 @@ create aggregate rank_users(
 comment on aggregate rank_users(bytea, integer, bytea, bytea, text, integer[], bigint, double precision, double precision) is
   'the numbers of all users who can be among the k most similar to a taste, by bounds';
 
+create function gather_lists_step(state bytea, key bigint, part integer, list bytea) returns bytea
+  language c immutable parallel safe cost 10 as 'MODULE_PATHNAME', 'gather_lists_step_wrapper';
+comment on function gather_lists_step(bytea, bigint, integer, bytea) is
+  'part of gather_lists: adds a list';
+
+create function gather_lists_final(state bytea) returns bytea
+  language c immutable parallel safe as 'MODULE_PATHNAME', 'gather_lists_final_wrapper';
+comment on function gather_lists_final(bytea) is
+  'part of gather_lists: the value';
+
+create aggregate gather_lists(key bigint, part integer, list bytea) (
+  sfunc = gather_lists_step, stype = bytea, sspace = 16777216, finalfunc = gather_lists_final, parallel = safe
+);
+comment on aggregate gather_lists(bigint, integer, bytea) is
+  'posting lists by content and chunk, or blocks by number, as one value for find_finalists';
+
+create function find_finalists(
+  postings bytea, blocks bytea, taste bytea, genre_order text, excluded integer[], k bigint, jaccard_weight double precision,
+  cosine_weight double precision
+) returns integer[]
+  language c immutable strict parallel safe cost 100000 as 'MODULE_PATHNAME', 'find_finalists_wrapper';
+comment on function find_finalists(bytea, bytea, bytea, text, integer[], bigint, double precision, double precision) is
+  'as rank_users, from lists gather_lists made';
+
 -- Aggregates of experiments
 
 create function moments_step(state bytea, y double precision) returns bytea

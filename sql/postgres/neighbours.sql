@@ -348,16 +348,78 @@ end
 $$;
 comment on function cotaste_neighbours_of(text, bigint) is 'the k users most similar to one; k is a setting when it is NULL';
 
+-- The same for many users at once: posting lists and blocks are read once and kept for all of them, and so are the tastes
+-- of users with something pending.
+create or replace function cotaste_neighbours_of_many(probes text[], k bigint) returns table (
+  user_id text, rank bigint, neighbour_id text, similarity double precision, jaccard double precision,
+  genre_cosine double precision, shared_items bigint
+)
+language sql stable parallel safe rows 20000
+begin atomic
+  with pending as materialized (
+    select q.user_id, (select u.ord from cotaste_users u where u.user_id = q.user_id) as ord, t.taste
+    from (
+      select distinct q.user_id from cotaste_queue q where q.due_us <= to_epoch_us(statement_timestamp())
+    ) q
+    left join lateral (select t.taste from cotaste_pending_taste(q.user_id) t offset 0) t on true
+  ),
+  clean as (
+    select u.user_id, u.ord, u.taste from cotaste_users u
+    where u.user_id = any ($1) and not exists (select from pending d where d.user_id = u.user_id)
+  )
+  select m.user_id, n.rank, n.user_id, n.similarity, n.jaccard, n.genre_cosine, n.shared_items
+  from (
+    select
+      c.user_id, c.taste, p.jaccard_weight, p.cosine_weight,
+      find_finalists(
+        (select gather_lists(l.content_id, l.chunk, l.users) from cotaste_postings l),
+        (select gather_lists(b.block, 0, b.users) from cotaste_blocks b),
+        c.taste, s.genre_order,
+        coalesce((select array_agg(d.ord) from pending d where d.ord is not null), '{}') || c.ord,
+        $2, p.jaccard_weight, p.cosine_weight
+      ) as finalists
+    from (
+      select c.user_id, c.ord, c.taste from clean c
+      union all
+      select d.user_id, coalesce(d.ord, -1), d.taste from pending d where d.user_id = any ($1) and d.taste is not null
+    ) c
+    cross join cotaste_fold_state s
+    cross join cotaste_parameters p
+    where s.only_row = 1 and p.only_row = 1
+    offset 0
+  ) m
+  cross join lateral (
+    select
+      t.user_id, t.similarity, taste_jaccard(m.taste, t.taste) as jaccard, taste_genre_cosine(m.taste, t.taste) as genre_cosine,
+      taste_shared_items(m.taste, t.taste) as shared_items, row_number() over (order by t.similarity desc, t.user_id) as rank
+    from (
+      select o.user_id, o.taste, taste_similarity(m.taste, o.taste, m.jaccard_weight, m.cosine_weight) as similarity
+      from (
+        select u.user_id, u.taste from cotaste_users u where u.ord = any (m.finalists)
+        union all
+        select d.user_id, d.taste from pending d where d.taste is not null and d.user_id <> m.user_id
+      ) o
+      order by similarity desc, o.user_id
+      limit $2
+    ) t
+    where t.similarity > 0
+  ) n;
+end;
+comment on function cotaste_neighbours_of_many(text[], bigint) is 'part of cotaste_refresh_neighbours: as cotaste_neighbours_of';
+
 -- One worker at a time; another finds nothing to do. What is committed is fresh, so the next call goes on with the rest.
 create or replace function cotaste_refresh_neighbours("limit" bigint default null) returns bigint
 language plpgsql
 set search_path from current
+set plan_cache_mode = force_generic_plan
+set jit = off
 as $$
 declare
   wanted bigint;
   oldest_us double precision;
   started_us bigint;
-  outdated text;
+  outdated text[];
+  part text[];
   computed bigint := 0;
 begin
   if not pg_try_advisory_xact_lock(cotaste_lock(3)) then
@@ -367,22 +429,32 @@ begin
   delete from neighbours n where not exists (select from cotaste_users u where u.user_id = n.user_id);
   delete from cotaste_neighbour_runs r where not exists (select from cotaste_users u where u.user_id = r.user_id);
   select p.neighbours_k, to_epoch_us(clock_timestamp()) - p.cache_ttl_hours * 3.6e9 into wanted, oldest_us from cotaste_parameters p;
-  for outdated in
+  outdated := array(
     select u.user_id
     from cotaste_users u
     left join cotaste_neighbour_runs r on r.user_id = u.user_id
     where r.user_id is null or r.k < wanted or r.computed_us < u.changed_us or r.computed_us <= oldest_us
     order by r.computed_us nulls first, u.user_id
     limit "limit"
-  loop
+  );
+  while computed < cardinality(outdated) loop
+    part := outdated[computed + 1 : computed + 500];
     started_us := to_epoch_us(clock_timestamp());
-    delete from neighbours n where n.user_id = outdated;
-    insert into neighbours (user_id, rank, neighbour_id, similarity, jaccard, genre_cosine, shared_items, computed_at)
-    select outdated, n.rank, n.user_id, n.similarity, n.jaccard, n.genre_cosine, n.shared_items, from_epoch_us(started_us)
-    from cotaste_neighbours_of(outdated, wanted) n;
-    insert into cotaste_neighbour_runs (user_id, k, computed_us) values (outdated, wanted, started_us)
+    delete from neighbours n where n.user_id = any (part);
+    -- Reading everything once pays for more than a few users. A state that is stale is no use to any.
+    if cardinality(part) < 16 or (select p.stale from cotaste_parameters p) then
+      insert into neighbours (user_id, rank, neighbour_id, similarity, jaccard, genre_cosine, shared_items, computed_at)
+      select o.user_id, n.rank, n.user_id, n.similarity, n.jaccard, n.genre_cosine, n.shared_items, from_epoch_us(started_us)
+      from unnest(part) o (user_id)
+      cross join lateral cotaste_neighbours_of(o.user_id, wanted) n;
+    else
+      insert into neighbours (user_id, rank, neighbour_id, similarity, jaccard, genre_cosine, shared_items, computed_at)
+      select n.user_id, n.rank, n.neighbour_id, n.similarity, n.jaccard, n.genre_cosine, n.shared_items, from_epoch_us(started_us)
+      from cotaste_neighbours_of_many(part, wanted) n;
+    end if;
+    insert into cotaste_neighbour_runs (user_id, k, computed_us) select o.user_id, wanted, started_us from unnest(part) o (user_id)
     on conflict (user_id) do update set k = excluded.k, computed_us = excluded.computed_us;
-    computed := computed + 1;
+    computed := computed + cardinality(part);
     perform setval('cotaste_neighbour_count', computed);
   end loop;
   return computed;

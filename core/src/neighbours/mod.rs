@@ -9,8 +9,10 @@
 //! least T - 2e. So one of the k best, or tied with the last of them, has at least that too, and an upper bound of at
 //! least T - 3e - 6e-8. Everybody down to T - [`MARGIN`], 1e-6, is kept.
 
+mod gathered;
 mod probe;
 
+pub use gathered::finalists;
 pub use probe::Probe;
 
 use crate::block::{self, Quantised, Sketches, GROUP, SCALE, SLOTS, VACANT};

@@ -1,9 +1,12 @@
 use super::*;
 use crate::block::BlockBuilder;
+use crate::gather::{self, Gathered};
 use crate::genre_order::{self, GenreOrder};
+use crate::posting;
 use crate::sketch::samples::{taste, tastes, Sample};
 use crate::taste::{self, Parts};
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 
 /// Users by ordinal, some of them missing, as tables would hold them.
 #[derive(Debug)]
@@ -56,6 +59,21 @@ impl World {
         ranking.finish()
     }
 
+    /// The same from lists gathered of what the tables would hold.
+    fn gathered(&self, weights: (f64, f64), k: usize, excluded: &[u32]) -> Vec<u32> {
+        let mut lists: BTreeMap<i64, Vec<u16>> = BTreeMap::new();
+        for (ord, user) in (0..).zip(&self.users) {
+            let contents = user.as_ref().map_or_else(Vec::new, |taste| taste::contents(taste).unwrap());
+            contents.into_iter().for_each(|content| lists.entry(content).or_default().push(ord));
+        }
+        let postings = lists.iter().map(|(content, users)| (*content, posting::apply(None, users, &[]).unwrap()));
+        let blocks = (0..).zip(self.blocks());
+        let (postings, blocks) = (gather_all(postings), gather_all(blocks));
+        let ranking = Ranking::new(probe_of(self), weights.0, weights.1, k).unwrap();
+        let (postings, blocks) = (Gathered::read(&postings).unwrap(), Gathered::read(&blocks).unwrap());
+        finalists(ranking, postings, blocks, &self.probe, excluded, || ()).unwrap()
+    }
+
     fn score(&self, weights: (f64, f64), user: usize) -> f64 {
         let parts = self.parts(user);
         similarity::weighted(parts.jaccard, parts.genre_cosine, weights.0, weights.1).unwrap()
@@ -70,6 +88,16 @@ impl World {
         let least = k.checked_sub(1).map_or(2.0, |last| scored.get(last).map_or(0.0, |s| s.0));
         scored.into_iter().filter(|(score, _)| *score >= least).map(|(_, user)| user).collect()
     }
+}
+
+fn gather_all(lists: impl Iterator<Item = (i64, Option<Vec<u8>>)>) -> Vec<u8> {
+    let mut rows = Vec::new();
+    for (key, list) in lists.filter_map(|(key, list)| list.map(|list| (key, list))) {
+        let start = rows.len();
+        rows.resize(start + gather::row_len(&list).unwrap(), 0);
+        gather::write_row(&mut rows[start..], key, 0, &list).unwrap();
+    }
+    gather::finish(&rows).unwrap()
 }
 
 fn probe_of(world: &World) -> Probe {
@@ -150,6 +178,16 @@ proptest! {
             let _ = BlockBuilder::new(Some(&block));
         }
         ranking.finish();
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn gathered_lists_give_the_same_finalists(world in worlds(), k in 0usize..12, excluded in prop::collection::btree_set(0u32..700, 0..40)) {
+        let excluded: Vec<u32> = excluded.into_iter().collect();
+        prop_assert_eq!(world.gathered((0.7, 0.3), k, &excluded), world.finalists((0.7, 0.3), k, &excluded));
     }
 }
 

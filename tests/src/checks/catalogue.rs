@@ -122,7 +122,7 @@ fn functions(engine: &mut dyn Engine) -> Result<BTreeMap<String, BTreeSet<String
                and not exists (select from unnest(p.proargtypes::oid[]) t where t = 'cotaste_unset'::regtype)
                and p.proname not in ('context_jsonb', 'context_storable', 'cotaste_not_initialized', 'cotaste_fold',
                  'cotaste_fold_alone', 'cotaste_fold_bulk', 'cotaste_fold_pending', 'cotaste_fold_when_due', 'cotaste_may_fold', 'cotaste_lock', 'count_postings', 'counted',
-                 'extend_genre_order', 'rank_users', 'taste_contents')",
+                 'extend_genre_order', 'find_finalists', 'gather_lists', 'rank_users', 'taste_contents')",
         )?,
     };
     let hosts_own = if engine.kind() == Kind::Sqlite { plain_sqlite()? } else { BTreeSet::new() };
