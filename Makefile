@@ -11,7 +11,7 @@ cargo_pg = PGRX_PG_CONFIG_PATH="$(abspath $(PG$(1)_CONFIG))" CARGO_TARGET_DIR="$
 cargo_tests = CARGO_TARGET_DIR="$(TARGET)/tests" cargo $(1) --manifest-path tests/Cargo.toml
 run_tests = "$(TARGET)/tests/debug/cotaste-tests" $(1) --target "$(TARGET)" --pg15 "$(PG15_CONFIG)" --pg18 "$(PG18_CONFIG)"
 
-.PHONY: help demo test histories bench bench-similarity bench-context fmt lint clean \
+.PHONY: help demo test soak histories bench bench-similarity bench-context fmt lint clean \
 	setup-sqlite setup-postgres build-sqlite build-pg15 build-pg18 build-tests planted-sqlite planted-pg15 planted-pg18
 
 help: ## list the targets
@@ -22,6 +22,9 @@ demo: build-sqlite ## build the SQLite extension, load a catalogue into demo.db 
 
 test: setup-sqlite setup-postgres build-sqlite build-pg15 build-pg18 planted-sqlite planted-pg15 planted-pg18 build-tests ## every test, on two SQLites and two Postgres majors
 	$(call run_tests) $(if $(ONLY),--only "$(ONLY)") $(if $(ENGINE),--engine "$(ENGINE)")
+
+soak: setup-sqlite setup-postgres build-sqlite build-pg15 build-pg18 planted-sqlite planted-pg15 planted-pg18 build-tests ## the faults, loads and histories of the tests for hours (COTASTE_SOAK=0.1 for a tenth), with a table of figures
+	COTASTE_SOAK=$${COTASTE_SOAK:-1} COTASTE_HISTORIES=$${COTASTE_HISTORIES:-3400} $(call run_tests) $(if $(ONLY),--only "$(ONLY)") $(if $(ENGINE),--engine "$(ENGINE)")
 
 histories: setup-sqlite setup-postgres build-sqlite build-pg15 build-pg18 build-tests ## 1,000 random histories an engine (COTASTE_HISTORIES says how many)
 	COTASTE_HISTORIES=$${COTASTE_HISTORIES:-1000} $(call run_tests) --only "random histories" $(if $(ENGINE),--engine "$(ENGINE)")

@@ -301,8 +301,22 @@ create or replace function cotaste_refresh("limit" bigint default null) returns 
 language plpgsql
 set search_path from current
 as $$
+declare
+  seen xid8 := pg_snapshot_xmax(pg_current_snapshot());
+  waited boolean := not pg_try_advisory_xact_lock(cotaste_lock(1));
 begin
   perform cotaste_fold_alone('cotaste_refresh');
+  -- Whoever was waited for, or waited before, may have folded all that was pending when this call began: many callers at
+  -- once then need one fold and not one each. A key that was committed by then was written before "seen".
+  if waited
+    and not (select p.stale from cotaste_parameters p)
+    and not exists (
+      select from cotaste_queue q
+      where q.due_us <= to_epoch_us(clock_timestamp()) and age(q.xmin) >= age(cast(seen as xid))
+    )
+  then
+    return 0;
+  end if;
   return cotaste_fold_pending("limit");
 end
 $$;

@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::{chown, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 const PORT: u16 = 5432;
@@ -22,8 +22,12 @@ max_connections = 40
 log_min_messages = warning
 ";
 
+/// What the keeper is told to do.
+const CRASH: u8 = b'c';
+
 pub struct Cluster {
     keeper: Child,
+    told: BufReader<ChildStdout>,
     directory: PathBuf,
 }
 
@@ -35,19 +39,36 @@ impl Cluster {
 
     /// The same with lines of postgresql.conf.
     pub fn start_with(pg_config: &Path, library: &Path, settings: &str) -> Result<Self> {
+        Self::keep(pg_config, library, settings, Path::new(""))
+    }
+
+    /// A hot standby of this server.
+    pub fn standby(&self, pg_config: &Path, library: &Path, settings: &str) -> Result<Self> {
+        Self::keep(pg_config, library, settings, &self.socket())
+    }
+
+    fn keep(pg_config: &Path, library: &Path, settings: &str, primary: &Path) -> Result<Self> {
         let mut command = leash::command()?;
-        command.arg("keep-cluster").arg(pg_config).arg(library).arg(settings).stdout(Stdio::piped());
+        command.arg("keep-cluster").arg(pg_config).arg(library).arg(settings).arg(primary).stdout(Stdio::piped());
         // A group of its own: an interrupt from the terminal reaches the tests, and through them the keeper.
         let mut keeper = command.process_group(0).spawn()?;
+        let mut told = BufReader::new(keeper.stdout.take().context("no output")?);
         let mut line = String::new();
-        if let Some(stdout) = keeper.stdout.take() {
-            BufReader::new(stdout).read_line(&mut line)?;
-        }
+        told.read_line(&mut line)?;
         if line.is_empty() {
             leash::release(&mut keeper);
             bail!("no server could be started from {}", pg_config.display());
         }
-        Ok(Cluster { keeper, directory: PathBuf::from(line.trim_end()) })
+        Ok(Cluster { keeper, told, directory: PathBuf::from(line.trim_end()) })
+    }
+
+    /// Kills the server's first process and starts it again on what is left; returns when it takes connections.
+    pub fn crash(&mut self) -> Result<()> {
+        self.keeper.stdin.as_mut().context("no input")?.write_all(&[CRASH])?;
+        let mut line = String::new();
+        self.told.read_line(&mut line)?;
+        ensure!(!line.is_empty(), "the server did not come back: {}", self.log()?);
+        Ok(())
     }
 
     pub fn directory(&self) -> &Path {
@@ -73,39 +94,63 @@ impl Drop for Cluster {
     }
 }
 
-/// The keeper's whole life: make, start, tell the directory, wait for the parent's end, stop, remove.
-pub fn keep(pg_config: &Path, library: &Path, settings: &str) -> Result<()> {
+/// The keeper's whole life: make, start, tell the directory, do as told until the parent's end, stop, remove. With the
+/// socket directory of a primary it keeps a standby.
+pub fn keep(pg_config: &Path, library: &Path, settings: &str, primary: &Path) -> Result<()> {
     let directory = make_directory()?;
-    let served = serve(&directory, pg_config, library, settings);
+    let served = serve(&directory, pg_config, library, settings, primary);
     let removed = fs::remove_dir_all(&directory);
     served?;
     Ok(removed?)
 }
 
-fn serve(directory: &Path, pg_config: &Path, library: &Path, settings: &str) -> Result<()> {
+fn serve(directory: &Path, pg_config: &Path, library: &Path, settings: &str, primary: &Path) -> Result<()> {
     let owner = Owner::find()?;
     let bin = copy_server(pg_config, &directory.join("server"))?;
     install(&bin.join("pg_config"), library)?;
     let run = directory.join("run");
     fs::create_dir(&run)?;
     owner.give(&run)?;
-    let data = run.join("data");
     // The servers differ on purpose: answers must depend neither on the collation nor on the session's time zone.
     let icu = ask(pg_config, "--configure")?.contains("--with-icu");
     let (locale, zone): (&[&str], _) =
         if icu { (&["--locale-provider=icu", "--icu-locale=en-US"], "America/New_York") } else { (&[], "UTC") };
-    let mut initdb = owner.command(&bin.join("initdb"));
-    initdb.args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]).args(locale);
-    let made = initdb.arg("-D").arg(&data).stdout(Stdio::null()).status()?;
-    ensure!(made.success(), "initdb failed");
+    let made = if primary.as_os_str().is_empty() {
+        let mut initdb = owner.command(&bin.join("initdb"));
+        initdb.args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]).args(locale);
+        initdb.arg("-D").arg(run.join("data")).stdout(Stdio::null()).status()?
+    } else {
+        let mut copy = owner.command(&bin.join("pg_basebackup"));
+        copy.args(["-U", "postgres", "-R", "-X", "stream", "-c", "fast", "--no-sync", "-p", &PORT.to_string(), "-h"]);
+        copy.arg(primary).arg("-D").arg(run.join("data")).status()?
+    };
+    ensure!(made.success(), "the data directory could not be made");
     let socket = format!("unix_socket_directories = '{}'\ntimezone = '{zone}'\n", run.display());
     fs::OpenOptions::new()
         .append(true)
-        .open(data.join("postgresql.conf"))?
+        .open(run.join("data/postgresql.conf"))?
         .write_all((SETTINGS.to_string() + settings + &socket).as_bytes())?;
-    let log = fs::File::create(run.join("log"))?;
+    let mut server = start(&owner, &bin, &run).inspect_err(|_| {
+        let _ = writeln!(std::io::stderr(), "{}", fs::read_to_string(run.join("log")).unwrap_or_default());
+    })?;
+    let _ = writeln!(std::io::stdout(), "{}", directory.display());
+    // When nobody reads this any more, standard input has ended as well.
+    while let Some(order) = leash::order() {
+        if order == CRASH {
+            server.kill()?;
+            server.wait()?;
+            server = start_again(&owner, &bin, &run)?;
+            let _ = writeln!(std::io::stdout(), "back");
+        }
+    }
+    stop(&mut server)
+}
+
+/// Starts the server and waits until it takes connections.
+fn start(owner: &Owner, bin: &Path, run: &Path) -> Result<Child> {
+    let log = fs::OpenOptions::new().create(true).append(true).open(run.join("log"))?;
     let mut server = owner.command(&bin.join("postgres"));
-    server.arg("-D").arg(&data).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+    server.arg("-D").arg(run.join("data")).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
     // SAFETY: one system call between fork and exec: should the keeper itself be killed, the server gets a SIGQUIT.
     let die_with_keeper = || match unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGQUIT) } {
         0 => Ok(()),
@@ -113,15 +158,24 @@ fn serve(directory: &Path, pg_config: &Path, library: &Path, settings: &str) -> 
     };
     unsafe { server.pre_exec(die_with_keeper) };
     let mut server = server.spawn()?;
-    if let Err(error) = wait_until_ready(&mut server, &run) {
-        let _ = writeln!(std::io::stderr(), "{}", fs::read_to_string(run.join("log")).unwrap_or_default());
-        stop(&mut server)?;
-        return Err(error);
+    match wait_until_ready(&mut server, run) {
+        Ok(()) => Ok(server),
+        Err(error) => {
+            stop(&mut server)?;
+            Err(error)
+        }
     }
-    // When nobody reads this any more, standard input has ended as well.
-    let _ = writeln!(std::io::stdout(), "{}", directory.display());
-    leash::wait_for_parent();
-    stop(&mut server)
+}
+
+/// After a crash: the dead server's other processes may take a moment to notice, and until then its memory is taken.
+fn start_again(owner: &Owner, bin: &Path, run: &Path) -> Result<Child> {
+    let begun = Instant::now();
+    loop {
+        match start(owner, bin, run) {
+            Err(_) if begun.elapsed() < Duration::from_secs(30) => std::thread::sleep(Duration::from_millis(50)),
+            result => return result,
+        }
+    }
 }
 
 fn stop(server: &mut Child) -> Result<()> {
@@ -139,7 +193,7 @@ fn wait_until_ready(server: &mut Child, run: &Path) -> Result<()> {
     while config.connect(postgres::NoTls).is_err() {
         ensure!(server.try_wait()?.is_none(), "the server ended at once");
         ensure!(start.elapsed() < Duration::from_secs(60), "the server was not ready in a minute");
-        std::thread::sleep(Duration::from_millis(30));
+        std::thread::sleep(Duration::from_millis(10));
     }
     Ok(())
 }

@@ -18,6 +18,12 @@ pub fn wait_for_parent() {
     while matches!(std::io::stdin().read(&mut byte), Ok(n) if n > 0) {}
 }
 
+/// What the parent wants next, one byte; `None` when it is gone or lets go.
+pub fn order() -> Option<u8> {
+    let mut byte = [0];
+    matches!(std::io::stdin().read(&mut byte), Ok(1)).then_some(byte[0])
+}
+
 /// Ends this process when the parent is gone, and removes what the two would have removed.
 pub fn follow_parent(directories: Vec<PathBuf>) {
     std::thread::spawn(move || {

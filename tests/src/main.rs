@@ -14,8 +14,10 @@ mod postgres;
 mod random;
 mod report;
 mod run;
+mod scale;
 mod slt;
 mod sqlite;
+mod surface;
 
 use anyhow::{bail, Result};
 use std::path::{Path, PathBuf};
@@ -59,9 +61,10 @@ fn main() -> ExitCode {
 fn dispatch(arguments: &[String]) -> Result<bool> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["keep-cluster", pg_config, library, settings] => {
-            cluster::keep(Path::new(pg_config), Path::new(library), settings).map(|()| true)
+        ["keep-cluster", pg_config, library, settings, primary] => {
+            cluster::keep(Path::new(pg_config), Path::new(library), settings, Path::new(primary)).map(|()| true)
         }
+        ["victim", options @ ..] => checks::faults::victim(options).map(|()| true),
         ["engine", name, options @ ..] => run::engine(name, &parse(options)?),
         ["bench", name, options @ ..] => bench::run(name, &parse(options)?).map(|()| true),
         ["hold-cluster", ending, options @ ..] => checks::leash::hold(ending, &parse(options)?),

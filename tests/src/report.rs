@@ -9,11 +9,15 @@ pub struct Report {
     section: String,
     pub passed: usize,
     pub failed: usize,
+    pub skipped: usize,
 }
+
+/// What stands before a figure in the output.
+pub const FIGURE: &str = "] figure  ";
 
 impl Report {
     pub fn new(engine: &str, only: Option<String>) -> Self {
-        Report { engine: engine.to_string(), only, section: String::new(), passed: 0, failed: 0 }
+        Report { engine: engine.to_string(), only, section: String::new(), passed: 0, failed: 0, skipped: 0 }
     }
 
     /// Starts a section; false when `--only` leaves it out.
@@ -50,17 +54,25 @@ impl Report {
         println!("[{}]         {}: {text}", self.engine, self.section);
     }
 
+    /// Something that was counted or measured: told here, and again in the table at the end.
+    pub fn figure(&self, what: &str, value: &str) {
+        println!("[{}{FIGURE}{}: {what}: {value}", self.engine, self.section);
+    }
+
     pub fn fail(&mut self, name: &str, why: &str) {
         self.failed += 1;
         println!("[{}] FAILED  {}: {name}\n    {}", self.engine, self.section, why.replace('\n', "\n    "));
     }
 
-    pub fn skip(&self, name: &str, why: &str) {
+    /// A case that cannot run here.
+    pub fn skip(&mut self, name: &str, why: &str) {
+        self.skipped += 1;
         println!("[{}] SKIPPED {}: {name}: {why}", self.engine, self.section);
     }
 
-    pub fn add(&mut self, passed: usize, failed: usize) {
+    pub fn add(&mut self, (passed, failed, skipped): (usize, usize, usize)) {
         self.passed += passed;
         self.failed += failed;
+        self.skipped += skipped;
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::cluster::Cluster;
 use crate::postgres::PostgresHost;
-use crate::report::Report;
+use crate::report::{Report, FIGURE};
 use crate::sqlite::SqliteHost;
 use crate::{checks, compare, core_tests, leash, newer, Options};
 use anyhow::{bail, ensure, Context, Result};
@@ -28,7 +28,7 @@ pub fn everything(options: &Options) -> Result<bool> {
     }
     newer::build(&options.target.join("sqlite-new"))?;
     let scratch = Scratch::new("answers")?;
-    let mut finished = Vec::new();
+    let (mut finished, mut figures) = (Vec::new(), Vec::new());
     for pair in engines.chunks(2) {
         let counts = std::thread::scope(|scope| {
             let children: Vec<_> = pair.iter().map(|name| scope.spawn(|| child(name, options, &scratch.0))).collect();
@@ -39,8 +39,9 @@ pub fn everything(options: &Options) -> Result<bool> {
         });
         for (name, count) in pair.iter().zip(counts) {
             match count {
-                Ok((passed, failed)) => {
-                    report.add(passed, failed);
+                Ok((counts, told)) => {
+                    report.add(counts);
+                    figures.extend(told);
                     finished.push(*name);
                 }
                 Err(error) => report.fail(&format!("{name} runs to its end"), &format!("{error:#}")),
@@ -53,13 +54,19 @@ pub fn everything(options: &Options) -> Result<bool> {
     if engines.contains(&"pg18") && report.section("no server outlives its test") {
         checks::leash::run(options, &mut report);
     }
+    if !figures.is_empty() {
+        println!("\n{}\n", figures.join("\n"));
+    }
     println!("every test ran in {:.0} s", start.elapsed().as_secs_f64());
-    println!("{} passed, {} failed", report.passed, report.failed);
+    println!("{} passed, {} failed, {} skipped", report.passed, report.failed, report.skipped);
     Ok(report.failed == 0)
 }
 
-/// Runs one engine in a process of its own; returns how many cases passed and failed there.
-fn child(name: &str, options: &Options, answers: &Path) -> Result<(usize, usize)> {
+/// How many cases passed, failed and were skipped, and the figures told.
+type Outcome = ((usize, usize, usize), Vec<String>);
+
+/// Runs one engine in a process of its own.
+fn child(name: &str, options: &Options, answers: &Path) -> Result<Outcome> {
     let mut command = leash::command()?;
     command.args(["engine", name]).arg("--target").arg(&options.target).arg("--answers").arg(answers);
     command.arg("--pg15").arg(&options.pg15).arg("--pg18").arg(&options.pg18);
@@ -70,16 +77,20 @@ fn child(name: &str, options: &Options, answers: &Path) -> Result<(usize, usize)
         command.env("LD_LIBRARY_PATH", options.target.join("sqlite-new"));
     }
     let mut child = command.stdout(Stdio::piped()).spawn()?;
-    let mut counts = None;
+    let (mut counts, mut figures) = (None, Vec::new());
     for line in BufReader::new(child.stdout.take().context("no output")?).lines() {
         let line = line?;
-        match line.strip_prefix("counts ").and_then(|rest| rest.split_once(' ')) {
-            Some((passed, failed)) => counts = Some((passed.parse()?, failed.parse()?)),
-            None => println!("{line}"),
+        let numbers = line.strip_prefix("counts ").map(|rest| rest.split(' ').map(str::parse).collect());
+        match numbers.transpose()?.as_ref().map(Vec::as_slice) {
+            Some([passed, failed, skipped]) => counts = Some((*passed, *failed, *skipped)),
+            _ => println!("{line}"),
+        }
+        if line.contains(FIGURE) {
+            figures.push(line.replacen(FIGURE, "] ", 1));
         }
     }
     let status = child.wait()?;
-    counts.with_context(|| format!("it ended early: {status}"))
+    Ok((counts.with_context(|| format!("it ended early: {status}"))?, figures))
 }
 
 /// One engine, in its own process.
@@ -105,11 +116,11 @@ pub fn engine(name: &str, options: &Options) -> Result<bool> {
                 move || Cluster::start(&pg_config, &planted)
             };
             let mut host = PostgresHost::new(cluster, start_planted)?;
-            checks::postgres(&mut host, &pg_config, &mut report, &answers)?;
+            checks::postgres(&mut host, (&pg_config, &library), &mut report, &answers)?;
         }
         _ => bail!("unknown engine {name}"),
     }
-    println!("counts {} {}", report.passed, report.failed);
+    println!("counts {} {} {}", report.passed, report.failed, report.skipped);
     Ok(report.failed == 0)
 }
 

@@ -7,6 +7,7 @@ mod figures;
 mod helper;
 mod sets;
 mod similarity;
+pub use similarity::plain;
 
 use crate::cluster::Cluster;
 use crate::engine::{Engine, Host};

@@ -2,6 +2,7 @@
 
 use crate::compare::Answers;
 use crate::engine::{unhex, Engine, Host, Kind, SqlError};
+use crate::random::Random;
 use crate::report::Report;
 use anyhow::{ensure, Result};
 
@@ -21,10 +22,10 @@ pub fn run(host: &mut dyn Host, report: &mut Report, _: &Answers) -> Result<()> 
         ensure!(similarity == "1.0", "a taste with itself gives {similarity}");
         Ok(())
     });
-    let mut random = Random(20_260_301);
+    let mut mutations = Mutations::new(20_260_301);
     report.case(&format!("{MUTATIONS} random mutations of a taste are refused with CORRUPT_STATE"), || {
         for number in 0..MUTATIONS {
-            let mutated = random.mutate(&taste);
+            let mutated = mutations.mutate(&taste);
             let sql = call(engine.as_ref(), number, &mutated, &taste);
             match engine.query(&sql) {
                 Err(error) => ensure!(error.code() == Some("CORRUPT_STATE"), "{error} from {sql}"),
@@ -33,9 +34,15 @@ pub fn run(host: &mut dyn Host, report: &mut Report, _: &Answers) -> Result<()> 
         }
         alive(engine.as_mut())
     });
+    report.case("the checksum is forged as it should be", || {
+        let mut broken = taste.clone();
+        broken[2..6].fill(0);
+        ensure!(with_checksum(broken) == taste, "a taste's own checksum expected");
+        Ok(())
+    });
     report.case(&format!("{FORGERIES} tastes with a forged checksum give an answer in range or CORRUPT_STATE"), || {
         for number in 0..FORGERIES {
-            let forged = with_checksum(random.mutate(&taste));
+            let forged = with_checksum(mutations.mutate(&taste));
             let sql = call(engine.as_ref(), number, &forged, &taste);
             match engine.query(&sql) {
                 Err(error) => ensure!(error.code() == Some("CORRUPT_STATE"), "{error} from {sql}"),
@@ -91,31 +98,28 @@ fn alive(engine: &mut dyn Engine) -> Result<()> {
     Ok(())
 }
 
-/// A splitmix64 generator: the same mutations in every run.
-struct Random(u64);
+/// Changed copies of bytes, the same in every run.
+pub struct Mutations(Random);
 
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % limit as u64) as usize
+impl Mutations {
+    pub fn new(seed: u64) -> Self {
+        Mutations(Random::new(seed))
     }
 
     /// A changed copy: bits flipped, bytes set, a piece cut out, repeated, or the end cut off or grown.
-    fn mutate(&mut self, original: &[u8]) -> Vec<u8> {
+    pub fn mutate(&mut self, original: &[u8]) -> Vec<u8> {
+        let random = &mut self.0;
         loop {
             let mut bytes = original.to_vec();
-            for _ in 0..=self.below(3) {
-                let at = self.below(bytes.len().max(1));
-                match self.below(7) {
-                    0 | 1 if !bytes.is_empty() => bytes[at] ^= 1 << self.below(8),
-                    2 if !bytes.is_empty() => bytes[at] = self.below(256) as u8,
-                    3 if !bytes.is_empty() => bytes[at] = [0, 0xff, 0x7f, 0x80][self.below(4)],
+            for _ in 0..=random.below(3) {
+                let at = random.below(bytes.len().max(1));
+                match random.below(7) {
+                    0 | 1 if !bytes.is_empty() => bytes[at] ^= 1 << random.below(8),
+                    2 if !bytes.is_empty() => bytes[at] = random.below(256) as u8,
+                    3 if !bytes.is_empty() => bytes[at] = random.pick(&[0, 0xff, 0x7f, 0x80]),
                     4 => bytes.truncate(at),
-                    5 => bytes.extend_from_slice(&original[..self.below(original.len())]),
-                    _ => drop(bytes.drain(at.min(bytes.len())..(at + self.below(8)).min(bytes.len()))),
+                    5 => bytes.extend_from_slice(&original[..random.below(original.len())]),
+                    _ => drop(bytes.drain(at.min(bytes.len())..(at + random.below(8)).min(bytes.len()))),
                 }
             }
             if bytes != original {
@@ -125,16 +129,21 @@ impl Random {
     }
 }
 
-/// Where a taste holds its checksum: the CRC-32 of all its other bytes.
-const CHECKSUM: std::ops::Range<usize> = 8..12;
-
-fn with_checksum(mut bytes: Vec<u8>) -> Vec<u8> {
-    if bytes.len() >= CHECKSUM.end {
-        let others = bytes[..CHECKSUM.start].iter().chain(&bytes[CHECKSUM.end..]);
-        let crc = !others.fold(!0u32, |crc, byte| {
+/// The bytes with the checksum that their first one asks for: a CRC-32 of all that it does not cover itself.
+pub fn with_checksum(mut bytes: Vec<u8>) -> Vec<u8> {
+    let (at, from) = match bytes.first() {
+        // A taste and its sums: of what follows.
+        Some(b'C' | b'L') => (2..6, 6),
+        // A posting list and a block: of all other bytes.
+        Some(b'P' | b'B') => (4..8, 0),
+        _ => return bytes,
+    };
+    if bytes.len() >= at.end {
+        let others = bytes[from..].iter().enumerate().filter(|(i, _)| !at.contains(&(i + from)));
+        let crc = !others.fold(!0u32, |crc, (_, byte)| {
             (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg()))
         });
-        bytes[CHECKSUM].copy_from_slice(&crc.to_le_bytes());
+        bytes[at].copy_from_slice(&crc.to_le_bytes());
     }
     bytes
 }

@@ -6,11 +6,12 @@ mod catalogue;
 mod concurrent;
 mod end_to_end;
 mod experiments;
+pub mod faults;
 mod golden_experiments;
 mod golden_families;
 mod golden_tables;
 mod histories;
-mod hostile;
+pub mod hostile;
 pub mod leash;
 mod movielens;
 mod own_check;
@@ -56,15 +57,22 @@ pub fn sqlite(
     everywhere(host, report, answers)?;
     section("sqlite only", report, |report| sqlite_only::run(host, report));
     section("cancelling", report, |report| cancel::sqlite(host, report));
+    faults::sqlite(host, report);
     last(host, report, answers);
     Ok(())
 }
 
-pub fn postgres(host: &mut PostgresHost, pg_config: &Path, report: &mut Report, answers: &Answers) -> Result<()> {
+pub fn postgres(
+    host: &mut PostgresHost,
+    (pg_config, library): (&Path, &Path),
+    report: &mut Report,
+    answers: &Answers,
+) -> Result<()> {
     everywhere(host, report, answers)?;
     section("postgres only", report, |report| postgres_only::run(host, pg_config, report));
     section("cancelling", report, |report| cancel::postgres(host, report));
     section("concurrent writers", report, |report| concurrent::run(host, report));
+    faults::postgres(pg_config, library, report);
     last(host, report, answers);
     section("server log", report, |report| postgres_only::log(host, report));
     Ok(())

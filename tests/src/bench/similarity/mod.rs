@@ -12,6 +12,7 @@ mod joins;
 mod memory;
 mod pairs;
 mod record;
+pub use record::plain;
 mod space;
 mod top;
 
