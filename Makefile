@@ -1,6 +1,7 @@
 # Everything that is built or downloaded goes under target/ (or CARGO_TARGET_DIR). The system's PostgreSQL is called
 # "pg15" here; where apt has another major, scripts/setup says so and that major is built under the same name.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
+VERSION = $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -n 1)
 PG15_CONFIG = $(shell scripts/setup system-pg-config)
 PG18_CONFIG = $(shell scripts/setup wheel-pg-config)
 PG15_FEATURE = pg$(patsubst /usr/lib/postgresql/%/bin/pg_config,%,$(PG15_CONFIG))
@@ -36,6 +37,17 @@ bench-similarity: build-sqlite build-pg15 build-pg18 build-tests build-kernels b
 
 bench-context: build-sqlite build-pg15 build-pg18 build-tests ## rows/s of context parsing
 	$(call run_tests,bench context) $(if $(ENGINE),--engine "$(ENGINE)")
+
+package: build-sqlite build-pg15 ## every package for this machine, in target/packages
+	rm -rf "$(TARGET)/packages" && mkdir -p "$(TARGET)/packages"
+	packaging/deb/build "$(PG15_CONFIG)" "$(TARGET)/build-pg15/release/libcotaste.so" "$(TARGET)/packages" > /dev/null
+	packaging/pypi/build "$(TARGET)/cotaste0.so" "$(TARGET)/packages" "$(TARGET)/packaging"
+	packaging/npm/build "$(TARGET)/cotaste0.so" "$(TARGET)/packages"
+	git archive --format=zip --prefix="cotaste-$(VERSION)/" -o "$(TARGET)/packages/cotaste-$(VERSION).zip" HEAD
+	@ls "$(TARGET)/packages"
+
+test-packages: ## install each package into a clean place and run the quick start (after make package)
+	packaging/test "$(TARGET)/packages" "$(TARGET)/packaging"
 
 fmt: ## format all Rust code
 	cargo fmt --all

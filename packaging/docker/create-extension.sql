@@ -1,0 +1,2 @@
+create extension cotaste;
+select cotaste_init();
