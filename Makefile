@@ -10,10 +10,11 @@ PG18_FEATURE = pg18
 # cargo_pg(15|18, subcommand): each major has a target directory of its own, so that neither rebuilds the other.
 cargo_pg = PGRX_PG_CONFIG_PATH="$(abspath $(PG$(1)_CONFIG))" CARGO_TARGET_DIR="$(TARGET)/build-pg$(1)" cargo $(2) -p cotaste --no-default-features
 cargo_tests = CARGO_TARGET_DIR="$(TARGET)/tests" cargo $(1) --manifest-path tests/Cargo.toml
+cargo_cli = CARGO_TARGET_DIR="$(TARGET)/cli" cargo $(1) --manifest-path cli/Cargo.toml
 run_tests = "$(TARGET)/tests/debug/cotaste-tests" $(1) --target "$(TARGET)" --pg15 "$(PG15_CONFIG)" --pg18 "$(PG18_CONFIG)"
 
-.PHONY: help demo test soak histories bench bench-similarity bench-context fmt lint clean \
-	setup-sqlite setup-postgres build-sqlite build-pg15 build-pg18 build-tests planted-sqlite planted-pg15 planted-pg18
+# Every target is an action.
+.PHONY: $(shell sed -n 's/^\([a-z0-9-]*\):.*/\1/p' Makefile)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,11 +22,13 @@ help: ## list the targets
 demo: build-sqlite ## build the SQLite extension, load a catalogue into demo.db and show the answers
 	demo/run "$(TARGET)/cotaste0.so"
 
-test: setup-sqlite setup-postgres build-sqlite build-pg15 build-pg18 planted-sqlite planted-pg15 planted-pg18 build-tests ## every test, on two SQLites and two Postgres majors
+test: setup-sqlite setup-postgres build-sqlite build-cli build-pg15 build-pg18 planted-sqlite planted-pg15 planted-pg18 build-tests ## every test, on two SQLites and two Postgres majors
 	$(call run_tests) $(if $(ONLY),--only "$(ONLY)") $(if $(ENGINE),--engine "$(ENGINE)")
 
 soak: setup-sqlite setup-postgres build-sqlite build-pg15 build-pg18 planted-sqlite planted-pg15 planted-pg18 build-tests ## the faults, loads and histories of the tests for hours (COTASTE_SOAK=0.1 for a tenth), with a table of figures
 	COTASTE_SOAK=$${COTASTE_SOAK:-1} COTASTE_HISTORIES=$${COTASTE_HISTORIES:-3400} $(call run_tests) $(if $(ONLY),--only "$(ONLY)") $(if $(ENGINE),--engine "$(ENGINE)")
+test-cli: setup-sqlite setup-postgres build-sqlite build-cli build-pg15 build-tests ## the command-line tool alone (COTASTE_KILLS says how often an import is killed)
+	$(call run_tests,cli) $(if $(ONLY),--only "$(ONLY)")
 
 histories: setup-sqlite setup-postgres build-sqlite build-pg15 build-pg18 build-tests ## 1,000 random histories an engine (COTASTE_HISTORIES says how many)
 	COTASTE_HISTORIES=$${COTASTE_HISTORIES:-1000} $(call run_tests) --only "random histories" $(if $(ENGINE),--engine "$(ENGINE)")
@@ -52,20 +55,27 @@ test-packages: ## install each package into a clean place and run the quick star
 fmt: ## format all Rust code
 	cargo fmt --all
 	cargo fmt --all --manifest-path tests/Cargo.toml
+	cargo fmt --manifest-path cli/Cargo.toml
 
 lint: setup-sqlite setup-postgres ## formatting and clippy, warnings denied, for every crate and engine
 	cargo fmt --all --check
 	cargo fmt --all --manifest-path tests/Cargo.toml --check
+	cargo fmt --manifest-path cli/Cargo.toml --check
 	cargo clippy -q -p cotaste-core --all-targets -- -D warnings
 	cargo clippy -q -p cotaste-sqlite --features loadable,planted -- -D warnings
 	$(call cargo_pg,15,clippy -q) --features $(PG15_FEATURE),planted -- -D warnings
 	$(call cargo_pg,18,clippy -q) --features $(PG18_FEATURE),planted -- -D warnings
+	$(call cargo_cli,clippy -q --release) -- -D warnings
 	$(call cargo_tests,clippy -q) --workspace --all-targets -- -D warnings
 
 build-sqlite: setup-sqlite ## target/cotaste0.so
 	cargo build --release -p cotaste-sqlite --features loadable
 	@# Renamed into place: overwriting a library that a program has loaded would crash it.
 	cp "$(TARGET)/release/libcotaste0.so" "$(TARGET)/cotaste0.so.new" && mv -f "$(TARGET)/cotaste0.so.new" "$(TARGET)/cotaste0.so"
+
+build-cli: setup-sqlite ## target/cotaste, the command-line tool
+	$(call cargo_cli,build --release)
+	cp "$(TARGET)/cli/release/cotaste" "$(TARGET)/cotaste.new" && mv -f "$(TARGET)/cotaste.new" "$(TARGET)/cotaste"
 
 build-pg15: setup-postgres ## the extension for the system's PostgreSQL
 	$(call cargo_pg,15,build --release) --features $(PG15_FEATURE)

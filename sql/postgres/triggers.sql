@@ -11,6 +11,15 @@ declare
   keys bigint;
   state_rows double precision;
 begin
+  -- A load of many statements says so: the state counts as out of date as a whole until it is made anew. The row stays
+  -- locked to the end, so that what makes it anew waits for this transaction.
+  if current_setting('cotaste.load', true) = 'on' then
+    perform from cotaste_parameters p where p.stale for share;
+    if not found then
+      update cotaste_parameters set stale = true;
+    end if;
+    return null;
+  end if;
   -- Most of what there is then, as in a first load: the state is made anew, and millions of keys need not pass the queue.
   select c.reltuples into state_rows from pg_class c where c.oid = cast('cotaste_user_contents' as regclass);
   if (select count(*) from (select from written limit 50000) w) = 50000

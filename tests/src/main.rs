@@ -3,6 +3,7 @@
 
 mod bench;
 mod checks;
+mod cli;
 mod cluster;
 mod compare;
 mod core_tests;
@@ -24,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 const USAGE: &str =
-    "cotaste-tests --target DIR --pg15 PG_CONFIG --pg18 PG_CONFIG [--engine NAME] [--only SECTION] | bench NAME ...";
+    "cotaste-tests --target DIR --pg15 PG_CONFIG --pg18 PG_CONFIG [--engine NAME] [--only SECTION] | cli ... | bench NAME ...";
 
 /// The root of the repository this program was built from.
 pub fn repository() -> &'static Path {
@@ -66,6 +67,7 @@ fn dispatch(arguments: &[String]) -> Result<bool> {
         }
         ["victim", options @ ..] => checks::faults::victim(options).map(|()| true),
         ["engine", name, options @ ..] => run::engine(name, &parse(options)?),
+        ["cli", options @ ..] => cli::everything(&parse(options)?),
         ["bench", name, options @ ..] => bench::run(name, &parse(options)?).map(|()| true),
         ["hold-cluster", ending, options @ ..] => checks::leash::hold(ending, &parse(options)?),
         options => run::everything(&parse(options)?),

@@ -1,0 +1,148 @@
+//! The command line. What `--help` says is written here, and docs/cli.md beside it.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+#[derive(Parser, Debug)]
+#[command(name = "cotaste", version, about = "Looks after a cotaste space in SQLite or Postgres.")]
+pub struct Cli {
+    #[command(flatten)]
+    pub connect: Connect,
+    /// One JSON object on standard output, and no progress
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// No progress
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Which database. DATABASE_URL or --url names it; else it is a SQLite file, except in production.
+#[derive(Args, Debug, Clone)]
+pub struct Connect {
+    /// postgres://..., a libpq connection string, or sqlite:PATH
+    #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub url: Option<String>,
+    /// A SQLite file; goes before the URL [default: ./data/cotaste.db]
+    #[arg(long, global = true, value_name = "PATH")]
+    pub sqlite: Option<PathBuf>,
+    /// The schema of the space in Postgres [default: the first of the search_path]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub schema: Option<String>,
+    /// cotaste0.so [default: beside this program, ../lib, /usr/local/lib/cotaste, /usr/lib/cotaste]
+    #[arg(long, global = true, env = "COTASTE_EXTENSION", value_name = "PATH")]
+    pub extension: Option<PathBuf>,
+    /// The most connections to Postgres
+    #[arg(long, global = true, env = "COTASTE_POOL_SIZE", default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub pool_size: u32,
+    /// Seconds after which an unused connection is closed
+    #[arg(long, global = true, env = "COTASTE_POOL_IDLE", default_value_t = 30, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86400))]
+    pub pool_idle: u64,
+    /// Seconds to wait for a connection
+    #[arg(long, global = true, env = "COTASTE_CONNECT_TIMEOUT", default_value_t = 2, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub connect_timeout: u64,
+    /// Milliseconds to wait for another writer of the SQLite file
+    #[arg(long, global = true, default_value_t = 5000, value_name = "MS")]
+    pub busy_timeout: u32,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Make the space, or bring it up to this version
+    Init,
+    /// Load a demo catalogue with events and an experiment, and ask it eight questions
+    Demo(Demo),
+    /// Load events or contents from CSV, JSON lines, Parquet or a MovieLens folder
+    Import(Import),
+    /// Tell whether the space is well
+    Health,
+    /// Compare the state with the log
+    Verify,
+    /// Fold what is pending into the state
+    Refresh(Refresh),
+    /// Remove old events, or everything of one user
+    Purge(Purge),
+}
+
+#[derive(Args, Debug)]
+pub struct Demo {
+    /// A folder with MovieLens' movies.csv, links.csv and ratings.csv; without one a seeded catalogue is made
+    #[arg(long, env = "COTASTE_DATA", value_name = "FOLDER")]
+    pub data: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Csv,
+    Jsonl,
+    Parquet,
+    Movielens,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Into {
+    Events,
+    Contents,
+}
+
+#[derive(Args, Debug, Clone)]
+pub struct Import {
+    /// Files, or a MovieLens folder
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// What the files are [default: by their names; a folder is MovieLens]
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
+    /// What the rows are
+    #[arg(long, value_enum, default_value = "events")]
+    pub into: Into,
+    /// A column of the file that is a field of ours: --map movie=content_id
+    #[arg(long = "map", value_name = "COLUMN=FIELD")]
+    pub maps: Vec<String>,
+    /// The action of rows that have none
+    #[arg(long, value_name = "ACTION")]
+    pub default_action: Option<String>,
+    /// The time of rows that have none
+    #[arg(long, value_name = "TIME")]
+    pub default_time: Option<String>,
+    /// Where rejected rows are listed [default: PATH.rejects.csv]
+    #[arg(long, value_name = "FILE")]
+    pub rejects: Option<PathBuf>,
+    /// Rows a transaction
+    #[arg(long, default_value_t = 100_000, value_name = "ROWS", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    pub batch: u64,
+    /// Read from the start even where an earlier import came further
+    #[arg(long)]
+    pub again: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Refresh {
+    /// Also compute the similar users that are missing or outdated
+    #[arg(long)]
+    pub neighbours: bool,
+    /// Make the whole state anew from the log
+    #[arg(long)]
+    pub rebuild: bool,
+}
+
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+pub struct What {
+    /// Remove events older than so many days; what they counted for stays counted
+    #[arg(long, value_name = "N")]
+    pub days: Option<i64>,
+    /// Remove everything of one user
+    #[arg(long, value_name = "ID")]
+    pub user: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct Purge {
+    #[command(flatten)]
+    pub what: What,
+    /// Tell what would be removed, and remove nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
