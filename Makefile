@@ -27,6 +27,7 @@ test: setup-sqlite setup-postgres build-sqlite build-cli build-pg15 build-pg18 p
 
 soak: setup-sqlite setup-postgres build-sqlite build-pg15 build-pg18 planted-sqlite planted-pg15 planted-pg18 build-tests ## the faults, loads and histories of the tests for hours (COTASTE_SOAK=0.1 for a tenth), with a table of figures
 	COTASTE_SOAK=$${COTASTE_SOAK:-1} COTASTE_HISTORIES=$${COTASTE_HISTORIES:-3400} $(call run_tests) $(if $(ONLY),--only "$(ONLY)") $(if $(ENGINE),--engine "$(ENGINE)")
+
 test-cli: setup-sqlite setup-postgres build-sqlite build-cli build-pg15 build-tests ## the command-line tool alone (COTASTE_KILLS says how often an import is killed)
 	$(call run_tests,cli) $(if $(ONLY),--only "$(ONLY)")
 
