@@ -27,6 +27,12 @@ pub const EXPERIMENT_VIEWS: &str = include_str!("../../sql/common/experiment_vie
 /// The state computed from scratch, and what is current: views again.
 pub const STATE: &str = include_str!("../../sql/common/state.sql");
 
+/// The measures of one content, with what is not folded yet: a select of `$1`, the content, and `$2`, the time.
+pub const CONTENT_MEASURES: &str = include_str!("../../sql/common/content_measures.sql");
+
+/// The mean of every user's last rating of every content: a select.
+pub const MEAN_RATING: &str = include_str!("../../sql/common/mean_rating.sql");
+
 /// What makes a space that is older than its state's tables whole.
 pub const ADOPT: &str = include_str!("../../sql/common/adopt.sql");
 

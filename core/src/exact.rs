@@ -4,6 +4,7 @@
 //! (after Kulisch's long accumulator). Digits are balanced, between -2^31 and 2^31 - 1, so every value has one
 //! representation and a carry never runs across a gap: equal sums are equal bytes, whatever terms made them.
 
+use crate::bytes::{put_signed, put_unsigned, Reader};
 use crate::sum::decompose;
 use crate::{Error, Result};
 
@@ -56,7 +57,7 @@ impl ExactSum {
     }
 
     fn deposit(&mut self, k: i64, part: i64) -> Result<()> {
-        let at = self.digits.iter().position(|(index, _)| *index >= k).unwrap_or(self.digits.len());
+        let at = self.digits.partition_point(|(index, _)| *index < k);
         match self.digits.get_mut(at) {
             Some((index, digit)) if *index == k => {
                 *digit += part;
@@ -149,6 +150,40 @@ fn push(digits: &mut Vec<(i64, i64)>, digit: (i64, i64)) -> Result<()> {
         digits.push(digit);
     }
     Ok(())
+}
+
+/// Writes a sum (layout in `taste::ledger`); its bytes depend on its value alone.
+pub(crate) fn put_sum(out: &mut Vec<u8>, mut sum: ExactSum) -> Result<()> {
+    let digits = sum.digits()?;
+    put_unsigned(out, digits.len() as u64)?;
+    let mut last = None;
+    for (place, digit) in digits {
+        match last.replace(*place) {
+            Some(before) => put_unsigned(out, place.wrapping_sub(before) as u64)?,
+            None => put_signed(out, *place)?,
+        }
+        put_signed(out, *digit)?;
+    }
+    Ok(())
+}
+
+/// Reads what [`put_sum`] wrote.
+pub(crate) fn read_sum(at: &mut Reader<'_>) -> Result<ExactSum> {
+    let mut digits: Vec<(i64, i64)> = Vec::new();
+    for _ in 0..at.length()? {
+        let place = match digits.last() {
+            Some((before, _)) => before.checked_add_unsigned(at.unsigned()?).ok_or_else(|| at.wrong())?,
+            None => at.signed()?,
+        };
+        let digit = at.signed()?;
+        let ascending = digits.last().is_none_or(|(before, _)| *before < place);
+        if digit == 0 || digit.unsigned_abs() > 1 << 31 || !ascending || place.unsigned_abs() > 1 << 58 {
+            return Err(at.wrong());
+        }
+        digits.try_reserve(1)?;
+        digits.push((place, digit));
+    }
+    Ok(ExactSum::from_digits(digits))
 }
 
 #[cfg(test)]

@@ -12,12 +12,14 @@ pub mod catalogue;
 pub mod context;
 mod error;
 pub mod exact;
+pub mod facts;
 pub mod fold;
 pub mod gather;
 pub mod genre;
 pub mod genre_order;
 pub mod latest;
 pub mod list;
+pub mod measures;
 pub mod neighbours;
 pub mod posting;
 pub mod similarity;
@@ -26,6 +28,7 @@ pub mod stats;
 pub mod sum;
 pub mod taste;
 pub mod time;
+pub mod trend;
 
 pub use error::{Error, Result};
 

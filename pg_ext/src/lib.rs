@@ -8,6 +8,7 @@ mod convert;
 mod experiment_aggregates;
 mod experiment_functions;
 mod functions;
+mod measures;
 #[cfg(feature = "planted")]
 mod planted;
 mod space;

@@ -2,7 +2,9 @@
 //! catalogue written as Postgres views and functions. Pure text; nothing here runs SQL.
 
 use crate::convert::report;
-use cotaste_core::catalogue::{relations, Named, Relation, Type, ADOPT, EXPERIMENT_VIEWS, SETTINGS, STATE, VIEWS};
+use cotaste_core::catalogue::{
+    relations, Named, Relation, Type, ADOPT, CONTENT_MEASURES, EXPERIMENT_VIEWS, MEAN_RATING, SETTINGS, STATE, VIEWS,
+};
 use cotaste_core::Error;
 use pgrx::prelude::*;
 
@@ -10,6 +12,7 @@ const TABLES: &str = include_str!("../../sql/postgres/tables.sql");
 const ENGINE_VIEWS: &str = include_str!("../../sql/postgres/views.sql");
 const STATE_TABLES: &str = include_str!("../../sql/postgres/state.sql");
 const FOLD: &str = include_str!("../../sql/postgres/fold.sql");
+const MEASURES: &str = include_str!("../../sql/postgres/measures.sql");
 const NEIGHBOURS: &str = include_str!("../../sql/postgres/neighbours.sql");
 const TRIGGERS: &str = include_str!("../../sql/postgres/triggers.sql");
 const TASTES: &str = include_str!("../../sql/postgres/tastes.sql");
@@ -24,7 +27,8 @@ const ANALYZE: &str = "analyze cotaste_parameters, cotaste_fold_state, cotaste_q
 fn cotaste_space_sql() -> SetOfIterator<'static, String> {
     let tables = [TABLES, STATE_TABLES].map(String::from);
     let views = [ENGINE_VIEWS, VIEWS, EXPERIMENT_VIEWS, STATE].map(replaceable);
-    let functions_of_state = [FOLD.to_string(), replaceable(TASTES), NEIGHBOURS.to_string()];
+    let measures = MEASURES.replace("@content_measures@", CONTENT_MEASURES).replace("@mean_rating@", MEAN_RATING);
+    let functions_of_state = [FOLD.to_string(), replaceable(TASTES), NEIGHBOURS.to_string(), measures];
     let relations = relations().iter().map(|relation| [view(relation), functions(relation)].concat());
     let rest = [FUNCTIONS, TRIGGERS, SETTINGS, ADOPT, ANALYZE].map(String::from);
     let parts = tables.into_iter().chain(views).chain(functions_of_state).chain(relations).chain(rest);

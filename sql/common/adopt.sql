@@ -1,3 +1,5 @@
+insert into cotaste_rating_totals (only_row) values (1) on conflict (only_row) do nothing;
+
 -- Events older than the state's tables are in nobody's taste yet.
 update cotaste_parameters set stale = true
 where not stale

@@ -8,6 +8,8 @@ insert into cotaste_settings (key, value, description) values
   ('trending_k', '20', 'contents in trending_content when k is not given'),
   ('taste_half_life_hours', '720', 'after how many hours an event counts half in tastes and favourite genres'),
   ('trending_half_life_hours', '24', 'after how many hours an event counts half in trending scores'),
+  ('trending_user_cap', '0', 'how many of a user''s latest events with a content count in trending scores; 0 for all'),
+  ('time_zone', 'UTC', 'the IANA zone of time slots and days when no zone is given'),
   ('rating_prior_weight', '10', 'how many ratings of the mean are mixed into bayes_rating'),
   ('conversion_action', 'complete', 'the action that is a conversion in experiments when no goal is given'),
   ('action_weight.view', '1', 'what one such event adds to tastes and trends'),

@@ -11,7 +11,11 @@ select
   decayed_weight(
     case when e.occurred_us <= k.now_us then e.weight end, half_lives(e.occurred_us, p.taste_half_life_hours)
   ) as weight,
-  min(case when e.occurred_us > k.now_us then e.occurred_us end) as next_us
+  min(case when e.occurred_us > k.now_us then e.occurred_us end) as next_us,
+  pair_facts(
+    e.action, e.rating, e.weight, case when e.occurred_us <= k.now_us then e.occurred_us end, e.id,
+    p.trending_half_life_hours, p.trending_user_cap
+  ) as facts
 from cotaste_events e
 cross join cotaste_clock k
 cross join cotaste_parameters p
@@ -48,6 +52,40 @@ from (
   left join contents c on c.content_id = l.content_id
   group by l.user_id
 ) f;
+
+-- The measures of contents from level 1.
+create view cotaste_state_contents as
+select
+  content_id,
+  measures,
+  content_count(measures, 'users') as users,
+  content_count(measures, 'events') as events,
+  content_count(measures, 'views') as views,
+  content_count(measures, 'completes') as completes,
+  content_count(measures, 'skips') as skips,
+  content_count(measures, 'orphans') as orphans,
+  content_count(measures, 'starters') as starters,
+  content_count(measures, 'completers') as completers,
+  content_count(measures, 'skippers') as skippers,
+  content_count(measures, 'viewers') as viewers,
+  content_count(measures, 'ratings') as ratings,
+  content_count(measures, 'rating_users') as rating_users,
+  content_number(measures, 'rating_sum') as rating_sum,
+  content_number(measures, 'last_rating_sum') as last_rating_sum,
+  content_trend(measures) as trend,
+  content_number(measures, 'rank_key') as rank_key,
+  content_count(measures, 'first_us') as first_us,
+  content_count(measures, 'last_us') as last_us
+from (
+  select content_id, follow_content(cast(null as bytea), content_changes(cast(null as bytea), facts)) as measures
+  from cotaste_user_contents
+  group by content_id
+) m;
+
+-- All last ratings of level 1, one row.
+create view cotaste_state_ratings as
+select follow_content(cast(null as bytea), rating_changes(cast(null as bytea), facts)) as measures
+from cotaste_user_contents;
 
 -- The posting lists of level 1.
 create view cotaste_state_postings as
@@ -95,3 +133,34 @@ where not exists (select 1 from cotaste_users u where u.user_id = b.user_id)
   and not exists (
     select 1 from cotaste_queue q where q.user_id = b.user_id and q.due_us <= (select k.now_us from cotaste_clock k)
   );
+
+-- Contents whose measures are not in the state as they are now.
+create view cotaste_unfolded_contents as
+select distinct coalesce(q.content_id, q.lost_id) as content_id
+from cotaste_queue q
+where q.due_us <= (select k.now_us from cotaste_clock k) and coalesce(q.content_id, q.lost_id) is not null
+  and not (select p.stale from cotaste_parameters p)
+union all
+select distinct b.content_id from user_behaviors b where (select p.stale from cotaste_parameters p);
+
+-- The pairs whose facts may have changed since they were folded: what they were then and what they are.
+create view cotaste_pending_facts as
+select
+  p.user_id,
+  p.content_id,
+  (
+    select s.facts from cotaste_user_contents s where s.user_id = p.user_id and s.content_id = p.content_id
+  ) as was,
+  (
+    select
+      pair_facts(e.action, e.rating, e.weight, e.occurred_us, e.id, m.trending_half_life_hours, m.trending_user_cap)
+    from cotaste_events e
+    cross join cotaste_parameters m
+    where e.user_id = p.user_id and e.content_id = p.content_id
+      and e.occurred_us <= (select k.now_us from cotaste_clock k)
+  ) as facts
+from (
+  select distinct q.user_id, coalesce(q.content_id, q.lost_id) as content_id
+  from cotaste_queue q
+  where q.due_us <= (select k.now_us from cotaste_clock k) and coalesce(q.content_id, q.lost_id) is not null
+) p;

@@ -17,39 +17,9 @@ select
   coalesce((select cast(value as double precision) from cotaste_settings where key = 'rating_prior_weight'), 10)
     as rating_prior_weight,
   coalesce((select value from cotaste_settings where key = 'conversion_action'), 'complete') as conversion_action,
+  coalesce((select cast(value as bigint) from cotaste_settings where key = 'trending_user_cap'), 0) as trending_user_cap,
+  coalesce((select value from cotaste_settings where key = 'time_zone'), 'UTC') as time_zone,
   (select taste_settings from cotaste_taste_settings) as taste_settings;
-
--- One row per user and content: what all per-content measures are made of.
-create view cotaste_pairs as
-select
-  e.user_id,
-  e.content_id,
-  count(*) as events,
-  sum(case when e.action = 'view' then 1 else 0 end) as views,
-  sum(case when e.action = 'complete' then 1 else 0 end) as completes,
-  sum(case when e.action = 'skip' then 1 else 0 end) as skips,
-  count(case when e.action = 'rate' then e.rating end) as ratings,
-  reproducible_sum(case when e.action = 'rate' then e.rating end) as rating_sum,
-  latest_value(case when e.action = 'rate' then e.rating end, e.occurred_us, e.id) as last_rating,
-  reproducible_sum(
-    case when e.occurred_us <= k.now_us then decay(e.weight, k.now_us - e.occurred_us, p.trending_half_life_hours) end
-  ) as trend,
-  min(e.occurred_us) as first_us,
-  max(e.occurred_us) as last_us
-from cotaste_events e
-cross join cotaste_clock k
-cross join cotaste_parameters p
-group by e.user_id, e.content_id;
-
--- The mean of every user's last rating of every content: what a content without ratings is expected to get.
-create view cotaste_rating_prior as
-select reproducible_sum(last_rating) / nullif(count(last_rating), 0) as mean_rating
-from (
-  select latest_value(e.rating, to_epoch_us(e.occurred_at), e.id) as last_rating
-  from user_behaviors e
-  where e.action = 'rate' and e.rating is not null
-  group by e.user_id, e.content_id
-) last_ratings;
 
 -- The four slots with their hours, in their order.
 create view cotaste_slots as

@@ -818,6 +818,93 @@ create function find_finalists(
 comment on function find_finalists(bytea, bytea, bytea, text, integer[], bigint, double precision, double precision) is
   'as rank_users, from lists gather_lists made';
 
+-- Measures of contents
+
+create function pair_facts_step(
+  state internal, action text, rating double precision, weight double precision, at_us bigint, id bigint,
+  half_life_hours double precision, user_cap bigint
+) returns internal
+  language c immutable parallel safe as 'MODULE_PATHNAME', 'pair_facts_step_wrapper';
+comment on function pair_facts_step(internal, text, double precision, double precision, bigint, bigint, double precision, bigint) is
+  'part of pair_facts: adds an event';
+
+create function pair_facts_final(state internal) returns bytea
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'pair_facts_final_wrapper';
+comment on function pair_facts_final(internal) is
+  'part of pair_facts: the value';
+
+create aggregate pair_facts(
+  action text, rating double precision, weight double precision, at_us bigint, id bigint, half_life_hours double precision,
+  user_cap bigint
+) (
+  sfunc = pair_facts_step, stype = internal, sspace = 256, finalfunc = pair_facts_final, parallel = safe
+);
+comment on aggregate pair_facts(text, double precision, double precision, bigint, bigint, double precision, bigint) is
+  'what a user''s events with a content come to for its measures; events without a time do not count';
+
+create function content_changes_step(state internal, was bytea, facts bytea) returns internal
+  language c immutable parallel safe as 'MODULE_PATHNAME', 'content_changes_step_wrapper';
+comment on function content_changes_step(internal, bytea, bytea) is
+  'part of content_changes and rating_changes: adds a pair';
+
+create function content_changes_final(state internal) returns bytea
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'content_changes_final_wrapper';
+comment on function content_changes_final(internal) is
+  'part of content_changes: the changes';
+
+create function rating_changes_final(state internal) returns bytea
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'rating_changes_final_wrapper';
+comment on function rating_changes_final(internal) is
+  'part of rating_changes: the changes';
+
+create aggregate content_changes(was bytea, facts bytea) (
+  sfunc = content_changes_step, stype = internal, sspace = 512, finalfunc = content_changes_final, parallel = safe
+);
+comment on aggregate content_changes(bytea, bytea) is
+  'changes of a content''s pairs for follow_content: the facts of each as they were and as they are, NULL for none';
+
+create aggregate rating_changes(was bytea, facts bytea) (
+  sfunc = content_changes_step, stype = internal, sspace = 512, finalfunc = rating_changes_final, parallel = safe
+);
+comment on aggregate rating_changes(bytea, bytea) is
+  'what of these changes is of users'' last ratings, for follow_content';
+
+create function follow_content(measures bytea, changes bytea) returns bytea
+  language c immutable parallel safe cost 20 as 'MODULE_PATHNAME', 'follow_content_wrapper';
+comment on function follow_content(bytea, bytea) is
+  'the measures of a content, or NULL, after changes; NULL when no pair is left';
+
+create function set_content_extent(measures bytea, first_us bigint, last_us bigint) returns bytea
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'set_content_extent_wrapper';
+comment on function set_content_extent(bytea, bigint, bigint) is
+  'the measures of a content with first and last activity where they are unknown';
+
+create function content_count(measures bytea, name text) returns bigint
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'content_count_wrapper';
+comment on function content_count(bytea, text) is
+  'one count of a content''s measures by its name, or first_us or last_us, NULL when these are unknown';
+
+create function content_number(measures bytea, name text) returns double precision
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'content_number_wrapper';
+comment on function content_number(bytea, text) is
+  'rating_sum, last_rating_sum or rank_key of a content''s measures';
+
+create function content_trend(measures bytea) returns bytea
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'content_trend_wrapper';
+comment on function content_trend(bytea) is
+  'the sum of the weights of a content''s events as of 1970, for trend_score';
+
+create function trend_score(trend bytea, as_of_us bigint, half_life_hours double precision) returns double precision
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'trend_score_wrapper';
+comment on function trend_score(bytea, bigint, double precision) is
+  'what a sum of weights as of 1970 has decayed to at a time';
+
+create function z_score(current double precision, periods bigint, sum double precision, sum_of_squares double precision)
+  returns double precision
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'z_score_wrapper';
+comment on function z_score(double precision, bigint, double precision, double precision) is
+  '(current - mean) / sqrt(max(sd^2, mean, 1)) against so many periods; NULL when they are fewer than two';
+
 -- Aggregates of experiments
 
 create function moments_step(state bytea, y double precision) returns bytea

@@ -19,6 +19,8 @@ declare
   folded bigint;
   now_us bigint := to_epoch_us(clock_timestamp());
   half_life double precision := (select p.taste_half_life_hours from cotaste_parameters p);
+  trending_half_life double precision := (select p.trending_half_life_hours from cotaste_parameters p);
+  user_cap bigint := (select p.trending_user_cap from cotaste_parameters p);
 begin
   with taken as materialized (
     delete from cotaste_queue
@@ -45,10 +47,13 @@ begin
       sum(case when e.occurred_us <= now_us then 1 else 0 end) as events,
       sum(case when e.occurred_us <= now_us and e.action <> 'skip' then 1 else 0 end) as touches,
       decayed_weight(case when e.occurred_us <= now_us then e.weight end, half_lives(e.occurred_us, half_life)) as weight,
-      min(case when e.occurred_us > now_us then e.occurred_us end) as next_us
+      min(case when e.occurred_us > now_us then e.occurred_us end) as next_us,
+      pair_facts(
+        e.action, e.rating, e.weight, case when e.occurred_us <= now_us then e.occurred_us end, e.id, trending_half_life, user_cap
+      ) as facts
     from keys k
     cross join lateral (
-      select e.action, e.weight, e.occurred_us from cotaste_events e
+      select e.action, e.rating, e.weight, e.occurred_us, e.id from cotaste_events e
       where e.user_id = k.user_id and e.content_id = k.content_id offset 0
     ) e
     group by k.user_id, k.content_id
@@ -57,13 +62,13 @@ begin
     select
       k.user_id, k.content_id, c.genres,
       w.user_id is not null as is_whole,
-      s.place, s.touches as was_touches, s.weight as was_weight,
-      coalesce(l.events, 0) as events, coalesce(l.touches, 0) as touches, l.weight, l.next_us
+      s.place, s.touches as was_touches, s.weight as was_weight, s.facts as was_facts,
+      coalesce(l.events, 0) as events, coalesce(l.touches, 0) as touches, l.weight, l.facts, l.next_us
     from keys k
     left join whole w on w.user_id = k.user_id
     left join logged l on l.user_id = k.user_id and l.content_id = k.content_id
     left join lateral (
-      select s.ctid as place, s.touches, s.weight from cotaste_user_contents s
+      select s.ctid as place, s.touches, s.weight, s.facts from cotaste_user_contents s
       where s.user_id = k.user_id and s.content_id = k.content_id offset 0
     ) s on true
     left join lateral (select c.genres from contents c where c.content_id = k.content_id offset 0) c on true
@@ -77,13 +82,15 @@ begin
   ),
   changed_pairs as (
     update cotaste_user_contents s
-    set events = p.events, touches = p.touches, weight = p.weight
+    set events = p.events, touches = p.touches, weight = p.weight, facts = p.facts
     from pairs p
     where s.ctid = p.place and p.events > 0
   ),
   new_pairs as (
-    insert into cotaste_user_contents (user_id, content_id, events, touches, weight)
-    select p.user_id, p.content_id, p.events, p.touches, p.weight from pairs p where p.events > 0 and p.place is null
+    insert into cotaste_user_contents (user_id, content_id, events, touches, weight, facts)
+    select p.user_id, p.content_id, p.events, p.touches, p.weight, p.facts
+    from pairs p
+    where p.events > 0 and p.place is null
   ),
   changed as materialized (
     select
@@ -202,6 +209,69 @@ begin
     insert into cotaste_blocks as s (block, users)
     select b.block, b.users from blocked b where b.users is not null
     on conflict (block) do update set users = excluded.users
+  ),
+  -- Measures of contents. When the pair that had the first or last event of one is gone, the log tells what it is now;
+  -- but of pairs that are still pending what was folded counts.
+  measured as materialized (
+    select c.content_id, s.place, follow_content(s.measures, c.changes) as measures
+    from (
+      select p.content_id, content_changes(p.was_facts, p.facts) as changes
+      from pairs p
+      where p.was_facts is distinct from p.facts
+      group by p.content_id
+    ) c
+    left join lateral (
+      select s.ctid as place, s.measures from cotaste_contents s where s.content_id = c.content_id offset 0
+    ) s on true
+  ),
+  unsure as materialized (
+    select m.content_id from measured m
+    where m.measures is not null
+      and (content_count(m.measures, 'first_us') is null or content_count(m.measures, 'last_us') is null)
+  ),
+  unfolded as materialized (
+    select distinct q.user_id, u.content_id
+    from unsure u
+    join cotaste_queue q on coalesce(q.content_id, q.lost_id) = u.content_id and q.due_us <= now_us
+    where not exists (select from pairs p where p.user_id = q.user_id and p.content_id = u.content_id)
+  ),
+  extents as materialized (
+    select e.content_id, min(e.first_us) as first_us, max(e.last_us) as last_us
+    from (
+      select u.content_id, e.occurred_us as first_us, e.occurred_us as last_us
+      from unsure u
+      join cotaste_events e on e.content_id = u.content_id and e.occurred_us <= now_us
+      where not exists (select from unfolded f where f.user_id = e.user_id and f.content_id = e.content_id)
+      union all
+      select f.content_id, content_count(f.measures, 'first_us'), content_count(f.measures, 'last_us')
+      from (
+        select f.content_id, follow_content(null, content_changes(null, s.facts)) as measures
+        from unfolded f
+        join cotaste_user_contents s on s.user_id = f.user_id and s.content_id = f.content_id
+        group by f.content_id
+      ) f
+    ) e
+    group by e.content_id
+  ),
+  left_contents as (
+    delete from cotaste_contents where ctid = any (array(select m.place from measured m where m.measures is null))
+  ),
+  kept_contents as (
+    insert into cotaste_contents as c (content_id, measures)
+    select
+      m.content_id,
+      case when e.content_id is null then m.measures else set_content_extent(m.measures, e.first_us, e.last_us) end
+    from measured m
+    left join extents e on e.content_id = m.content_id
+    where m.measures is not null
+    on conflict (content_id) do update set measures = excluded.measures
+  ),
+  rated as materialized (
+    select rating_changes(p.was_facts, p.facts) as changes from pairs p where p.was_facts is distinct from p.facts
+  ),
+  kept_ratings as (
+    update cotaste_rating_totals t set measures = follow_content(t.measures, r.changes) from rated r
+    where r.changes is not null
   )
   select count(*) into folded from taken;
   return folded;
@@ -228,10 +298,11 @@ begin
   delete from cotaste_users;
   delete from cotaste_postings;
   delete from cotaste_blocks;
+  delete from cotaste_contents;
   insert into cotaste_queue (user_id, content_id, due_us)
   select p.user_id, p.content_id, p.next_us from cotaste_log_pairs p where p.next_us is not null;
-  insert into cotaste_user_contents (user_id, content_id, events, touches, weight)
-  select p.user_id, p.content_id, p.events, p.touches, p.weight from cotaste_log_pairs p where p.events > 0;
+  insert into cotaste_user_contents (user_id, content_id, events, touches, weight, facts)
+  select p.user_id, p.content_id, p.events, p.touches, p.weight, p.facts from cotaste_log_pairs p where p.events > 0;
   analyze cotaste_user_contents;
   insert into cotaste_users (user_id, ord, items, changed_us, taste, sums)
   select
@@ -247,6 +318,9 @@ begin
   select s.content_id, s.chunk, s.users from cotaste_state_postings s;
   insert into cotaste_blocks (block, users)
   select s.block, s.users from cotaste_state_blocks s;
+  insert into cotaste_contents (content_id, measures) select s.content_id, s.measures from cotaste_state_contents s;
+  update cotaste_rating_totals set measures = (select s.measures from cotaste_state_ratings s);
+  analyze cotaste_contents;
   return users;
 end
 $$;

@@ -8,11 +8,13 @@ create table if not exists cotaste_user_contents (
   events bigint not null,
   touches bigint not null,
   weight bytea not null,
+  facts bytea not null,
   primary key (user_id, content_id)
 ) with (fillfactor = 90);
 comment on table cotaste_user_contents is 'state: each user''s events with each content, up to now';
 comment on column cotaste_user_contents.touches is 'events that are not skips: with one, the content is in the user''s taste';
 comment on column cotaste_user_contents.weight is 'the decayed weight of the events, a value of decayed_weight';
+comment on column cotaste_user_contents.facts is 'what the measures of the content take from it, a value of pair_facts';
 
 -- Level 2 by user. A row is one page at most before its values move out, so that a scan of all tastes reads one table.
 create table if not exists cotaste_users (
@@ -47,6 +49,46 @@ create table if not exists cotaste_blocks (
 alter table cotaste_blocks alter column users set storage external;
 comment on table cotaste_blocks is 'state: size and genre sketch of each taste';
 
+-- Level 2 by content: what happened to it. The fold writes the measures, the other columns are what they hold.
+create table if not exists cotaste_contents (
+  content_id bigint primary key,
+  measures bytea not null,
+  users bigint generated always as (content_count(measures, 'users')) stored,
+  events bigint generated always as (content_count(measures, 'events')) stored,
+  views bigint generated always as (content_count(measures, 'views')) stored,
+  completes bigint generated always as (content_count(measures, 'completes')) stored,
+  skips bigint generated always as (content_count(measures, 'skips')) stored,
+  orphans bigint generated always as (content_count(measures, 'orphans')) stored,
+  starters bigint generated always as (content_count(measures, 'starters')) stored,
+  completers bigint generated always as (content_count(measures, 'completers')) stored,
+  skippers bigint generated always as (content_count(measures, 'skippers')) stored,
+  viewers bigint generated always as (content_count(measures, 'viewers')) stored,
+  ratings bigint generated always as (content_count(measures, 'ratings')) stored,
+  rating_users bigint generated always as (content_count(measures, 'rating_users')) stored,
+  rating_sum double precision generated always as (content_number(measures, 'rating_sum')) stored,
+  last_rating_sum double precision generated always as (content_number(measures, 'last_rating_sum')) stored,
+  trend bytea generated always as (content_trend(measures)) stored,
+  rank_key double precision generated always as (content_number(measures, 'rank_key')) stored,
+  first_us bigint generated always as (content_count(measures, 'first_us')) stored,
+  last_us bigint generated always as (content_count(measures, 'last_us')) stored
+) with (fillfactor = 70, toast_tuple_target = 8160);
+alter table cotaste_contents alter column measures set storage external;
+create index if not exists cotaste_contents_rank on cotaste_contents (rank_key);
+comment on table cotaste_contents is 'state: what happened to each content, up to now';
+comment on column cotaste_contents.orphans is 'completions by users without a view';
+comment on column cotaste_contents.starters is 'users who viewed, completed or skipped it';
+comment on column cotaste_contents.trend is 'the sum of the events'' weights as of 1970, a value for trend_score';
+comment on column cotaste_contents.rank_key is 'the binary logarithm of that: its order is that of the scores at any time';
+
+-- One row: every user's last rating of every content.
+create table if not exists cotaste_rating_totals (
+  only_row integer primary key default 1 check (only_row = 1),
+  measures bytea,
+  rating_users bigint generated always as (content_count(measures, 'rating_users')) stored,
+  last_rating_sum double precision generated always as (content_number(measures, 'last_rating_sum')) stored
+);
+comment on table cotaste_rating_totals is 'state: every user''s last rating of every content, summed';
+
 -- One row: what the fold hands out.
 create table if not exists cotaste_fold_state (
   only_row integer primary key default 1 check (only_row = 1),
@@ -70,18 +112,22 @@ create table if not exists cotaste_parameters (
   trending_half_life_hours double precision not null,
   rating_prior_weight double precision not null,
   conversion_action text not null,
+  trending_user_cap bigint not null,
+  time_zone text not null,
   taste_settings text not null,
   stale boolean not null
 );
 comment on table cotaste_parameters is 'the settings as one row';
-comment on column cotaste_parameters.taste_settings is 'the settings tastes are made with';
+comment on column cotaste_parameters.taste_settings is 'the settings the state is made with';
 comment on column cotaste_parameters.stale is 'the state is out of date as a whole: reads compute from the log until cotaste_refresh() has made it anew';
 
--- What changed since the last fold. A key without content means all of the user's; a key with a time is due then.
+-- What changed since the last fold. A key without content means all of the user's, and names the content whose events may
+-- all be gone; a key with a time is due then.
 create table if not exists cotaste_queue (
   user_id text collate "C" not null,
   content_id bigint,
-  due_us bigint not null default 0
+  due_us bigint not null default 0,
+  lost_id bigint
 ) with (
   autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0,
   autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 1000000000
@@ -96,7 +142,9 @@ alter table cotaste_queue set (fillfactor = 100);
 -- Whoever may write events queues their keys; a key too many costs a look at its events and changes nothing.
 grant insert on cotaste_queue to public;
 create index if not exists cotaste_queue_user on cotaste_queue (user_id);
+create index if not exists cotaste_queue_content on cotaste_queue ((coalesce(content_id, lost_id)));
 comment on table cotaste_queue is 'pairs of user and content that changed since they were folded';
+comment on column cotaste_queue.lost_id is 'of a key without content: the content the user may have no events with any more';
 
 -- The cache of similar users.
 create table if not exists neighbours (

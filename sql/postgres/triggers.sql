@@ -46,7 +46,7 @@ as $$
 declare
   keys bigint;
 begin
-  insert into cotaste_queue (user_id) select distinct user_id from gone;
+  insert into cotaste_queue (user_id, lost_id) select distinct user_id, content_id from gone;
   get diagnostics keys = row_count;
   if keys >= 20000 then
     perform cotaste_fold_bulk();
@@ -54,7 +54,7 @@ begin
   return null;
 end
 $$;
-comment on function cotaste_queue_deleted() is 'queues the users of deleted events';
+comment on function cotaste_queue_deleted() is 'queues the users of deleted events, with the contents';
 
 create or replace function cotaste_queue_updated() returns trigger
 language plpgsql
@@ -63,10 +63,10 @@ as $$
 declare
   keys bigint;
 begin
-  insert into cotaste_queue (user_id, content_id)
-  select user_id, content_id from written
+  insert into cotaste_queue (user_id, content_id, lost_id)
+  select user_id, content_id, null from written
   union
-  select user_id, null from (select user_id, content_id from gone except select user_id, content_id from written) moved;
+  select user_id, null, content_id from (select user_id, content_id from gone except select user_id, content_id from written) moved;
   get diagnostics keys = row_count;
   if keys >= 20000 then
     perform cotaste_fold_bulk();
@@ -158,17 +158,18 @@ begin
   select 1, s.*, false from cotaste_settings_row s
   on conflict (only_row) do update set (
     jaccard_weight, cosine_weight, similar_users_k, neighbours_k, cache_ttl_hours, fold_at, trending_k,
-    taste_half_life_hours, trending_half_life_hours, rating_prior_weight, conversion_action, taste_settings, stale
+    taste_half_life_hours, trending_half_life_hours, rating_prior_weight, conversion_action, trending_user_cap,
+    time_zone, taste_settings, stale
   ) = (
     excluded.jaccard_weight, excluded.cosine_weight, excluded.similar_users_k, excluded.neighbours_k,
     excluded.cache_ttl_hours, excluded.fold_at, excluded.trending_k, excluded.taste_half_life_hours,
     excluded.trending_half_life_hours, excluded.rating_prior_weight, excluded.conversion_action,
-    excluded.taste_settings, p.stale or p.taste_settings <> excluded.taste_settings
+    excluded.trending_user_cap, excluded.time_zone, excluded.taste_settings, p.stale or p.taste_settings <> excluded.taste_settings
   );
   return null;
 end
 $$;
-comment on function cotaste_follow_settings() is 'keeps cotaste_parameters; tastes made with other settings are stale';
+comment on function cotaste_follow_settings() is 'keeps cotaste_parameters; a state made with other settings is stale';
 
 create or replace trigger cotaste_settings_change after insert or update or delete or truncate on cotaste_settings
 for each statement execute function cotaste_follow_settings();

@@ -31,8 +31,8 @@ select
 from contents c
 cross join lateral json_array_elements_text(cast(genre_list(c.genres) as json)) with ordinality g(genre, "position");
 
--- The settings tastes are made with, as one text.
+-- The settings the state is made with, as one text.
 create view cotaste_taste_settings as
 select coalesce(string_agg(s.key || '=' || s.value, ';' order by s.key), '') as taste_settings
 from cotaste_settings s
-where s.key like 'action\_weight.%' or s.key = 'taste_half_life_hours';
+where s.key like 'action\_weight.%' or s.key in ('taste_half_life_hours', 'trending_half_life_hours', 'trending_user_cap');

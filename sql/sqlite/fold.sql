@@ -1,7 +1,7 @@
 -- What the fold runs, statement by statement; sqlite_ext/src/fold.rs takes them by name.
 
 -- parameters
-select taste_half_life_hours, stale, fold_at from cotaste_parameters;
+select taste_half_life_hours, stale, fold_at, trending_half_life_hours, trending_user_cap from cotaste_parameters;
 
 -- action weights
 select substr(key, 15), cast(value as real) from cotaste_settings where key glob 'action_weight.*';
@@ -37,21 +37,21 @@ select content_id from user_behaviors where user_id = ?1;
 select ord, taste, sums from cotaste_users where user_id = ?1;
 
 -- level 1
-select touches, weight from cotaste_user_contents where user_id = ?1 and content_id = ?2;
+select touches, weight, facts from cotaste_user_contents where user_id = ?1 and content_id = ?2;
 
 -- events
-select action, rating, occurred_at from user_behaviors where user_id = ?1 and content_id = ?2;
+select action, rating, occurred_at, id from user_behaviors where user_id = ?1 and content_id = ?2;
 
 -- all events
-select user_id, content_id, action, rating, occurred_at from user_behaviors order by user_id, content_id;
+select user_id, content_id, action, rating, occurred_at, id from user_behaviors order by user_id, content_id;
 
 -- genres
 select genres from contents where content_id = ?1;
 
 -- set level 1
-insert into cotaste_user_contents (user_id, content_id, events, touches, weight) values (?1, ?2, ?3, ?4, ?5)
+insert into cotaste_user_contents (user_id, content_id, events, touches, weight, facts) values (?1, ?2, ?3, ?4, ?5, ?6)
 on conflict (user_id, content_id) do update
-set events = excluded.events, touches = excluded.touches, weight = excluded.weight;
+set events = excluded.events, touches = excluded.touches, weight = excluded.weight, facts = excluded.facts;
 
 -- drop level 1
 delete from cotaste_user_contents where user_id = ?1 and content_id = ?2;
@@ -83,11 +83,68 @@ insert into cotaste_blocks (block, users) values (?1, ?2) on conflict (block) do
 -- drop block
 delete from cotaste_blocks where block = ?1;
 
+-- measures
+select measures from cotaste_contents where content_id = ?1;
+
+-- set measures
+insert into cotaste_contents (
+  content_id, measures, users, events, views, completes, skips, orphans, starters, completers, skippers, viewers, ratings,
+  rating_users, rating_sum, last_rating_sum, trend, rank_key, first_us, last_us
+)
+values (
+  ?1, ?2, content_count(?2, 'users'), content_count(?2, 'events'), content_count(?2, 'views'),
+  content_count(?2, 'completes'), content_count(?2, 'skips'), content_count(?2, 'orphans'), content_count(?2, 'starters'),
+  content_count(?2, 'completers'), content_count(?2, 'skippers'), content_count(?2, 'viewers'),
+  content_count(?2, 'ratings'), content_count(?2, 'rating_users'), content_number(?2, 'rating_sum'),
+  content_number(?2, 'last_rating_sum'), content_trend(?2), content_number(?2, 'rank_key'),
+  content_count(?2, 'first_us'), content_count(?2, 'last_us')
+)
+on conflict (content_id) do update set
+  measures = excluded.measures, users = excluded.users, events = excluded.events, views = excluded.views,
+  completes = excluded.completes, skips = excluded.skips, orphans = excluded.orphans, starters = excluded.starters,
+  completers = excluded.completers, skippers = excluded.skippers, viewers = excluded.viewers, ratings = excluded.ratings,
+  rating_users = excluded.rating_users, rating_sum = excluded.rating_sum, last_rating_sum = excluded.last_rating_sum,
+  trend = excluded.trend, rank_key = excluded.rank_key, first_us = excluded.first_us, last_us = excluded.last_us;
+
+-- drop measures
+delete from cotaste_contents where content_id = ?1;
+
+-- extent
+select min(first_us), max(last_us)
+from (
+  -- Of pairs that are still pending what was folded counts.
+  select to_epoch_us(b.occurred_at) as first_us, to_epoch_us(b.occurred_at) as last_us
+  from user_behaviors b
+  where b.content_id = ?1 and to_epoch_us(b.occurred_at) <= ?2 and not exists (
+    select 1 from cotaste_queue q
+    where q.user_id = b.user_id and coalesce(q.content_id, q.lost_id) = ?1 and q.due_us <= ?2
+  )
+  union all
+  select content_count(f.measures, 'first_us'), content_count(f.measures, 'last_us')
+  from (
+    select follow_content(null, content_changes(null, s.facts)) as measures
+    from (
+      select distinct q.user_id from cotaste_queue q where coalesce(q.content_id, q.lost_id) = ?1 and q.due_us <= ?2
+    ) q
+    join cotaste_user_contents s on s.user_id = q.user_id and s.content_id = ?1
+  ) f
+);
+
+-- rating totals
+select measures from cotaste_rating_totals;
+
+-- set rating totals
+update cotaste_rating_totals
+set
+  measures = ?1, rating_users = content_count(?1, 'rating_users'), last_rating_sum = content_number(?1, 'last_rating_sum');
+
 -- clear
 delete from cotaste_queue;
 delete from cotaste_user_contents;
 delete from cotaste_users;
 delete from cotaste_postings;
 delete from cotaste_blocks;
+delete from cotaste_contents;
+update cotaste_rating_totals set measures = null, rating_users = null, last_rating_sum = null;
 delete from cotaste_fold_state;
 update cotaste_parameters set stale = 0;

@@ -2,13 +2,14 @@
 -- at any time. Its triggers use built-in functions alone, as those of the tables do.
 
 -- Level 1: a user's events with a content in one row. `touches` are events that are not skips, `weight` is their decayed
--- weight, a value of decayed_weight.
+-- weight, a value of decayed_weight, `facts` what the measures of the content take from the pair, a value of pair_facts.
 create table if not exists cotaste_user_contents (
   user_id text not null,
   content_id integer not null,
   events integer not null,
   touches integer not null,
   weight blob not null,
+  facts blob not null,
   primary key (user_id, content_id)
 ) without rowid;
 
@@ -37,6 +38,43 @@ create table if not exists cotaste_blocks (
   users blob not null
 );
 
+-- Level 2 by content: what happened to it. The fold writes the measures; the other columns are what they hold.
+-- `orphans` are completions by users without a view, `starters` users who viewed, completed or skipped it, `trend` is the
+-- sum of the events' weights as of 1970, a value for trend_score, and `rank_key` its binary logarithm, whose order is that
+-- of the scores at any time.
+create table if not exists cotaste_contents (
+  content_id integer primary key,
+  measures blob not null,
+  users integer not null,
+  events integer not null,
+  views integer not null,
+  completes integer not null,
+  skips integer not null,
+  orphans integer not null,
+  starters integer not null,
+  completers integer not null,
+  skippers integer not null,
+  viewers integer not null,
+  ratings integer not null,
+  rating_users integer not null,
+  rating_sum real not null,
+  last_rating_sum real not null,
+  trend blob not null,
+  rank_key real,
+  first_us integer,
+  last_us integer
+);
+
+create index if not exists cotaste_contents_rank on cotaste_contents (rank_key);
+
+-- One row: every user's last rating of every content.
+create table if not exists cotaste_rating_totals (
+  only_row integer primary key check (only_row = 1),
+  measures blob,
+  rating_users integer,
+  last_rating_sum real
+);
+
 -- One row: the next user's number, and the dimension of each genre in the blocks.
 create table if not exists cotaste_fold_state (
   only_row integer primary key check (only_row = 1),
@@ -59,19 +97,24 @@ create table if not exists cotaste_parameters (
   trending_half_life_hours real not null,
   rating_prior_weight real not null,
   conversion_action text not null,
+  trending_user_cap integer not null,
+  time_zone text not null,
   taste_settings text not null,
   stale integer not null
 );
 
--- Pairs of user and content that changed since they were folded. A key without content means all of the user's; a key
--- with a time is due then.
+-- Pairs of user and content that changed since they were folded. A key without content means all of the user's, and names
+-- the content (`lost_id`) whose events may all be gone; a key with a time is due then.
 create table if not exists cotaste_queue (
   user_id text not null,
   content_id integer,
-  due_us integer not null default 0
+  due_us integer not null default 0,
+  lost_id integer
 );
 
 create index if not exists cotaste_queue_user on cotaste_queue (user_id);
+
+create index if not exists cotaste_queue_content on cotaste_queue (coalesce(content_id, lost_id));
 
 -- The cache of similar users, and when it was filled.
 create table if not exists neighbours (
@@ -104,29 +147,33 @@ end;
 
 create trigger if not exists cotaste_queue_delete after delete on user_behaviors
 begin
-  insert into cotaste_queue (user_id) values (old.user_id);
+  insert into cotaste_queue (user_id, lost_id) values (old.user_id, old.content_id);
 end;
 
 create trigger if not exists cotaste_queue_update
 after update of user_id, id, content_id, action, rating, occurred_at on user_behaviors
 begin
-  insert into cotaste_queue (user_id, content_id) values
-    (old.user_id, case when old.user_id = new.user_id and old.content_id = new.content_id then old.content_id end),
-    (new.user_id, new.content_id);
+  insert into cotaste_queue (user_id, content_id, lost_id) values
+    (
+      old.user_id,
+      case when old.user_id = new.user_id and old.content_id = new.content_id then old.content_id end,
+      old.content_id
+    ),
+    (new.user_id, new.content_id, null);
 end;
 
 -- "or replace" deletes the rows in the way without telling a trigger.
 create trigger if not exists cotaste_queue_replaced_by_insert before insert on user_behaviors
 begin
-  insert into cotaste_queue (user_id)
-  select b.user_id from user_behaviors b
+  insert into cotaste_queue (user_id, lost_id)
+  select b.user_id, b.content_id from user_behaviors b
   where b.id = new.id or (b.user_id = new.user_id and b.event_id = new.event_id);
 end;
 
 create trigger if not exists cotaste_queue_replaced_by_update before update of user_id, id, event_id on user_behaviors
 begin
-  insert into cotaste_queue (user_id)
-  select b.user_id from user_behaviors b
+  insert into cotaste_queue (user_id, lost_id)
+  select b.user_id, b.content_id from user_behaviors b
   where b.id = new.id or (b.user_id = new.user_id and b.event_id = new.event_id);
 end;
 
@@ -168,6 +215,7 @@ begin
     taste_half_life_hours = excluded.taste_half_life_hours,
     trending_half_life_hours = excluded.trending_half_life_hours,
     rating_prior_weight = excluded.rating_prior_weight, conversion_action = excluded.conversion_action,
+    trending_user_cap = excluded.trending_user_cap, time_zone = excluded.time_zone,
     taste_settings = excluded.taste_settings, stale = stale or taste_settings <> excluded.taste_settings;
 end;
 
@@ -181,6 +229,7 @@ begin
     taste_half_life_hours = excluded.taste_half_life_hours,
     trending_half_life_hours = excluded.trending_half_life_hours,
     rating_prior_weight = excluded.rating_prior_weight, conversion_action = excluded.conversion_action,
+    trending_user_cap = excluded.trending_user_cap, time_zone = excluded.time_zone,
     taste_settings = excluded.taste_settings, stale = stale or taste_settings <> excluded.taste_settings;
 end;
 
@@ -194,5 +243,6 @@ begin
     taste_half_life_hours = excluded.taste_half_life_hours,
     trending_half_life_hours = excluded.trending_half_life_hours,
     rating_prior_weight = excluded.rating_prior_weight, conversion_action = excluded.conversion_action,
+    trending_user_cap = excluded.trending_user_cap, time_zone = excluded.time_zone,
     taste_settings = excluded.taste_settings, stale = stale or taste_settings <> excluded.taste_settings;
 end;

@@ -48,12 +48,12 @@ select
   cotaste_journal_mode() as journal_mode,
   0 as in_recovery;
 
--- The settings tastes are made with, as one text.
+-- The settings the state is made with, as one text.
 create view cotaste_taste_settings as
 select coalesce(group_concat(s.setting, ';'), '') as taste_settings
 from (
   select key || '=' || value as setting
   from cotaste_settings
-  where key glob 'action_weight.*' or key = 'taste_half_life_hours'
+  where key glob 'action_weight.*' or key in ('taste_half_life_hours', 'trending_half_life_hours', 'trending_user_cap')
   order by key
 ) s;

@@ -302,7 +302,7 @@ fn stored_text<'a>(row: &'a Context<'_>, i: usize) -> Option<&'a str> {
     }
 }
 
-fn blob<'a>(row: &'a Context<'_>, i: usize, name: &'static str) -> Result<Option<&'a [u8]>> {
+pub fn blob<'a>(row: &'a Context<'_>, i: usize, name: &'static str) -> Result<Option<&'a [u8]>> {
     match row.get_raw(i) {
         ValueRef::Null => Ok(None),
         ValueRef::Blob(blob) => Ok(Some(blob)),
@@ -310,7 +310,7 @@ fn blob<'a>(row: &'a Context<'_>, i: usize, name: &'static str) -> Result<Option
     }
 }
 
-fn text<'a>(row: &'a Context<'_>, i: usize, name: &'static str) -> Result<Option<&'a str>> {
+pub fn text<'a>(row: &'a Context<'_>, i: usize, name: &'static str) -> Result<Option<&'a str>> {
     match row.get_raw(i) {
         ValueRef::Null => Ok(None),
         ValueRef::Text(text) => match std::str::from_utf8(text) {

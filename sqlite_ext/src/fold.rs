@@ -4,11 +4,13 @@
 mod rows;
 
 use crate::failure::Result;
-use crate::pair::{self, grow, Pair};
+use crate::pair::{self, grow, Event, Pair, Scale};
+use cotaste_core::facts::{self, Facts};
 use cotaste_core::genre_order::{self, GenreOrder};
+use cotaste_core::measures::{Changes, Measures};
 use cotaste_core::taste::ledger::{self, changes, weight};
 use cotaste_core::{fold, taste};
-use rows::{Names, Rows};
+use rows::{Level1, Names, Rows};
 use rusqlite::Connection;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -20,7 +22,7 @@ const MANY: i64 = 50_000;
 /// `cotaste_refresh([limit])`: folds what is pending, or so many keys of it; how many they were.
 pub fn refresh(db: &Connection, limit: Option<i64>, now_us: i64) -> Result<i64> {
     let pending = pending(db, now_us, i64::MAX)?;
-    let (_, is_stale, _) = parameters(db)?;
+    let Parameters { is_stale, .. } = Parameters::read(db)?;
     let most = pending >= MANY && limit.is_none() && {
         let pairs: i64 = db.query_row(Names::get("pairs")?, [], |row| row.get(0))?;
         pending > pairs / 2
@@ -42,7 +44,7 @@ pub fn refresh(db: &Connection, limit: Option<i64>, now_us: i64) -> Result<i64> 
 
 /// What `record_behavior` does now and then: folds when so much is pending that reads would feel it.
 pub fn when_due(db: &Connection, now_us: i64) -> Result<()> {
-    let (_, is_stale, fold_at) = parameters(db)?;
+    let Parameters { is_stale, fold_at, .. } = Parameters::read(db)?;
     if fold_at > 0 && !is_stale && pending(db, now_us, fold_at)? >= fold_at {
         some(db, BATCH, now_us)?;
     }
@@ -53,9 +55,27 @@ fn pending(db: &Connection, now_us: i64, most: i64) -> Result<i64> {
     Ok(db.query_row(Names::get("pending")?, [now_us, most], |row| row.get(0))?)
 }
 
-/// Half-life in hours, whether the state is stale, when to fold.
-fn parameters(db: &Connection) -> Result<(f64, bool, i64)> {
-    Ok(db.query_row(Names::get("parameters")?, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?)
+/// The settings a fold needs.
+struct Parameters {
+    half_life_hours: f64,
+    is_stale: bool,
+    fold_at: i64,
+    trending_half_life_hours: f64,
+    user_cap: i64,
+}
+
+impl Parameters {
+    fn read(db: &Connection) -> Result<Self> {
+        Ok(db.query_row(Names::get("parameters")?, [], |row| {
+            Ok(Self {
+                half_life_hours: row.get(0)?,
+                is_stale: row.get(1)?,
+                fold_at: row.get(2)?,
+                trending_half_life_hours: row.get(3)?,
+                user_cap: row.get(4)?,
+            })
+        })?)
+    }
 }
 
 /// The keys of one user.
@@ -116,7 +136,7 @@ pub fn rebuild(db: &Connection, now_us: i64) -> Result<i64> {
             pairs.push((content, Pair::default()));
         }
         if let Some((_, pair)) = pairs.last_mut() {
-            folding.add(pair, event, 2)?;
+            add(pair, event, 2, &folding.weights, &folding.scale)?;
         }
     }
     folding.new_user(&user, &mut pairs)?;
@@ -128,8 +148,8 @@ pub fn rebuild(db: &Connection, now_us: i64) -> Result<i64> {
 /// One fold on its way: what is collected for posting lists and blocks is written at its end.
 struct Folding<'a> {
     rows: Rows<'a>,
-    now_us: i64,
-    half_life: f64,
+    scale: Scale,
+    trend: facts::Scale,
     weights: HashMap<String, f64>,
     genres: HashMap<i64, Option<String>>,
     next_ord: i64,
@@ -138,17 +158,34 @@ struct Folding<'a> {
     known_order: GenreOrder,
     postings: BTreeMap<(i64, i64), Vec<u8>>,
     blocks: BTreeMap<i64, Vec<u8>>,
+    contents: BTreeMap<i64, Changes>,
+    ratings: Changes,
 }
 
 impl<'a> Folding<'a> {
     fn new(db: &'a Connection, mut rows: Rows<'a>, now_us: i64) -> Result<Self> {
-        let (half_life, ..) = parameters(db)?;
+        let parameters = Parameters::read(db)?;
+        let trend = facts::Scale::new(parameters.trending_half_life_hours, parameters.user_cap)?;
+        let scale = Scale { half_life_hours: parameters.half_life_hours, now_us, trend: Some(trend) };
         let (next_ord, genre_order) = rows.fold_state()?;
         let weights = rows.action_weights.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let weights = weights.collect::<rusqlite::Result<_>>()?;
-        let (genres, postings, blocks) = Default::default();
+        let (genres, postings, blocks, contents, ratings) = Default::default();
         let known_order = GenreOrder::read(&genre_order)?;
-        Ok(Self { rows, now_us, half_life, weights, genres, next_ord, genre_order, known_order, postings, blocks })
+        Ok(Self {
+            rows,
+            scale,
+            trend,
+            weights,
+            genres,
+            next_ord,
+            genre_order,
+            known_order,
+            postings,
+            blocks,
+            contents,
+            ratings,
+        })
     }
 
     /// Brings one user up to the log.
@@ -162,11 +199,10 @@ impl<'a> Folding<'a> {
         for content in keys.contents {
             let was = self.rows.level_1(user, content)?;
             let is = self.pair(user, content)?;
-            self.write_pair(user, content, was.is_some(), &is)?;
-            let was_touched = was.as_ref().is_some_and(|(touches, _)| *touches > 0);
-            pairs.push((content, was_touched, is.touches > 0));
-            let before = was.filter(|_| !keys.whole).map(|(touches, weight)| (touches > 0, weight));
-            self.change(&mut changes, content, before.as_ref().map(|(t, w)| (*t, &w[..])), &is)?;
+            self.write_pair(user, content, was.as_ref(), &is)?;
+            pairs.push((content, was.as_ref().is_some_and(|was| was.touches > 0), is.touches > 0));
+            let before = was.as_ref().filter(|_| !keys.whole).map(|was| (was.touches > 0, &was.weight[..]));
+            self.change(&mut changes, content, before, &is)?;
         }
         let base = known.as_ref().filter(|_| !keys.whole);
         let followed = ledger::apply(base.map(|k| &k.taste[..]), base.map(|k| &k.sums[..]), &changes)?;
@@ -179,7 +215,7 @@ impl<'a> Folding<'a> {
         let mut touched = Vec::new();
         let mut changes = Vec::new();
         for (content, pair) in pairs.drain(..) {
-            self.write_pair(user, content, false, &pair)?;
+            self.write_pair(user, content, None, &pair)?;
             touched.push((content, false, pair.touches > 0));
             self.change(&mut changes, content, None, &pair)?;
         }
@@ -191,36 +227,26 @@ impl<'a> Folding<'a> {
         let mut pair = Pair::default();
         let mut events = self.rows.events.query((user, content))?;
         while let Some(event) = events.next()? {
-            pair.add(
-                event.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?,
-                event.get(1)?,
-                event.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?,
-                |action| self.weights.get(action).copied(),
-                (self.half_life, self.now_us),
-            )?;
+            add(&mut pair, event, 0, &self.weights, &self.scale)?;
         }
         Ok(pair)
     }
 
-    /// Adds an event whose action, rating and time are the columns from `at` on.
-    fn add(&self, pair: &mut Pair, event: &rusqlite::Row<'_>, at: usize) -> Result<()> {
-        pair.add(
-            event.get_ref(at)?.as_str().map_err(rusqlite::Error::from)?,
-            event.get(at + 1)?,
-            event.get_ref(at + 2)?.as_str().map_err(rusqlite::Error::from)?,
-            |action| self.weights.get(action).copied(),
-            (self.half_life, self.now_us),
-        )
-    }
-
-    fn write_pair(&mut self, user: &str, content: i64, exists: bool, pair: &Pair) -> Result<()> {
+    fn write_pair(&mut self, user: &str, content: i64, was: Option<&Level1>, pair: &Pair) -> Result<()> {
         if let Some(next_us) = pair.next_us {
             self.rows.later.execute((user, content, next_us))?;
         }
-        if pair.events > 0 {
+        let facts = pair.facts.clone().finish(&self.trend)?;
+        let bytes = facts.map(|facts| facts.to_bytes()).transpose()?;
+        if bytes.as_deref() != was.map(|was| &was.facts[..]) {
+            let was = was.map(|was| Facts::read(&was.facts)).transpose()?;
+            self.contents.entry(content).or_default().add(was.as_ref(), facts.as_ref())?;
+            self.ratings.add(was.as_ref(), facts.as_ref())?;
+        }
+        if let Some(facts) = bytes {
             let weight = weight::of(&pair.weight);
-            self.rows.set_level_1.execute((user, content, pair.events, pair.touches, weight))?;
-        } else if exists {
+            self.rows.set_level_1.execute((user, content, pair.events, pair.touches, weight, facts))?;
+        } else if was.is_some() {
             self.rows.drop_level_1.execute((user, content))?;
         }
         Ok(())
@@ -254,7 +280,7 @@ impl<'a> Folding<'a> {
         match followed {
             Some(ledger::Followed { taste, sums }) => {
                 let items = taste::items(taste)?;
-                self.rows.set_user.execute((user, ord, items, self.now_us, taste, sums))?;
+                self.rows.set_user.execute((user, ord, items, self.scale.now_us, taste, sums))?;
                 if !self.known_order.covers(taste)? {
                     self.genre_order = genre_order::extend(&self.genre_order, taste)?.unwrap_or_default();
                     self.known_order = GenreOrder::read(&self.genre_order)?;
@@ -289,6 +315,45 @@ impl<'a> Folding<'a> {
             };
         }
         self.rows.set_fold_state.execute((self.next_ord, &self.genre_order))?;
+        self.finish_contents()
+    }
+
+    fn finish_contents(&mut self) -> Result<()> {
+        for (content, changes) in std::mem::take(&mut self.contents) {
+            let before = self.rows.measures(content)?.map(|measures| Measures::read(&measures)).transpose()?;
+            let Some(mut now) = Measures::follow(before, &changes)? else {
+                self.rows.drop_measures.execute([content])?;
+                continue;
+            };
+            if now.first_us.is_none() || now.last_us.is_none() {
+                // The pair that had it is gone.
+                let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+                let (first_us, last_us) = self.rows.extent.query_row([content, self.scale.now_us], read)?;
+                now = now.with_extent(first_us, last_us);
+            }
+            self.rows.set_measures.execute((content, now.to_bytes()?))?;
+        }
+        let before: Option<Vec<u8>> = self.rows.rating_totals.query_row([], |row| row.get(0))?;
+        let before = before.map(|measures| Measures::read(&measures)).transpose()?;
+        let now = Measures::follow(before, &std::mem::take(&mut self.ratings).into_ratings())?;
+        self.rows.set_rating_totals.execute([now.map(Measures::to_bytes).transpose()?])?;
         Ok(())
     }
+}
+
+/// Adds an event whose action, rating, time and id are the columns from `at` on.
+fn add(
+    pair: &mut Pair,
+    event: &rusqlite::Row<'_>,
+    at: usize,
+    weights: &HashMap<String, f64>,
+    scale: &Scale,
+) -> Result<()> {
+    let event = Event {
+        action: event.get_ref(at)?.as_str().map_err(rusqlite::Error::from)?,
+        rating: event.get(at + 1)?,
+        occurred_at: event.get_ref(at + 2)?.as_str().map_err(rusqlite::Error::from)?,
+        id: event.get(at + 3)?,
+    };
+    pair.add(&event, |action| weights.get(action).copied(), scale)
 }

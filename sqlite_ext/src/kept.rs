@@ -3,6 +3,7 @@
 
 use crate::failure::Result;
 use crate::statement::Statement;
+use cotaste_core::catalogue::{CONTENT_MEASURES, MEAN_RATING};
 use cotaste_core::Error;
 use rusqlite::ffi::sqlite3;
 use std::collections::HashMap;
@@ -72,8 +73,13 @@ impl Kept {
     }
 }
 
-/// A statement of the texts by the line `-- name` above it.
+/// A statement of the texts by the line `-- name` above it, or one of the catalogue.
 pub fn text(name: &str) -> Result<&'static str> {
+    match name {
+        "content measures" => return Ok(CONTENT_MEASURES),
+        "mean rating" => return Ok(MEAN_RATING),
+        _ => {}
+    }
     let mut parts = TEXTS.iter().flat_map(|text| text.split("\n-- "));
     let text = parts.find_map(|part| part.strip_prefix(name)?.strip_prefix('\n'));
     Ok(text.ok_or(Error::Internal)?)

@@ -18,6 +18,7 @@ mod guard;
 mod host;
 mod install;
 mod kept;
+mod measures;
 mod neighbours;
 mod pair;
 mod parse_context;

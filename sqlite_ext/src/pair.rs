@@ -3,6 +3,7 @@
 //! cotaste_verify() compares the two.
 
 use crate::failure::Result;
+use cotaste_core::facts;
 use cotaste_core::taste::ledger::{changes, weight};
 use cotaste_core::{sum::ReproducibleSum, time, Error};
 
@@ -13,32 +14,49 @@ pub struct Pair {
     /// Events that are not skips.
     pub touches: i64,
     pub weight: ReproducibleSum,
+    /// What measures take from it, where they are asked for.
+    pub facts: facts::Builder,
     /// The time of the first event still to come.
     pub next_us: Option<i64>,
 }
 
+/// How events are weighed.
+pub struct Scale {
+    pub half_life_hours: f64,
+    pub now_us: i64,
+    /// For measures.
+    pub trend: Option<facts::Scale>,
+}
+
+/// What a pair takes from an event.
+pub struct Event<'a> {
+    pub action: &'a str,
+    pub rating: Option<f64>,
+    pub occurred_at: &'a str,
+    pub id: i64,
+}
+
 impl Pair {
-    /// Adds an event. `scale` is the half-life in hours and the time of now.
+    /// Adds an event.
     pub fn add(
         &mut self,
-        action: &str,
-        rating: Option<f64>,
-        occurred_at: &str,
+        event: &Event<'_>,
         weight_of: impl FnOnce(&str) -> Option<f64>,
-        scale: (f64, i64),
+        scale: &Scale,
     ) -> Result<()> {
-        let (half_life, now_us) = scale;
+        let &Event { action, rating, occurred_at, id } = event;
         let occurred_us = time::parse_timestamp(occurred_at)?;
-        if occurred_us > now_us {
+        if occurred_us > scale.now_us {
             self.next_us = Some(self.next_us.map_or(occurred_us, |next| next.min(occurred_us)));
             return Ok(());
         }
         let times = if action == "rate" { rating.map_or(0.0, |rating| (rating - 5.0) / 2.5) } else { 1.0 };
         let value = weight_of(action).unwrap_or(0.0) * times;
-        weight::add(&mut self.weight, value, time::half_lives(occurred_us, half_life)?)?;
+        weight::add(&mut self.weight, value, time::half_lives(occurred_us, scale.half_life_hours)?)?;
         self.events += 1;
         self.touches += i64::from(action != "skip");
-        Ok(())
+        let event = facts::Event { action, rating, weight: value, at_us: occurred_us, id };
+        scale.trend.as_ref().map_or(Ok(()), |scale| Ok(self.facts.add(&event, scale)?))
     }
 }
 

@@ -21,6 +21,10 @@ pub fn register(db: Db, writers: bool, kept: &Arc<Kept>) -> Result<()> {
     reader(db, "user_similarity", 2, READS, move |call, args| user_similarity(&of_pairs, call, args))?;
     let of_one = Arc::clone(kept);
     reader(db, "cotaste_log_taste", 1, READS, move |call, args| log_taste(&of_one, call, args))?;
+    let of_contents = Arc::clone(kept);
+    reader(db, "cotaste_content_measures", 2, READS, move |call, args| content_measures(&of_contents, call, args))?;
+    let of_ratings = Arc::clone(kept);
+    reader(db, "cotaste_mean_rating", 0, READS, move |call, _| mean_rating(&of_ratings, call))?;
     reader(db, "cotaste_journal_mode", 0, READS, journal_mode)?;
     if writers {
         let of_all = Arc::clone(kept);
@@ -156,6 +160,43 @@ fn log_taste(kept: &Kept, context: *mut sqlite3_context, args: Args<'_>) -> Resu
         neighbours::log_taste(db, kept, &user)
     });
     taste.map(Into::into)
+}
+
+/// `cotaste_content_measures(content, as_of_us) -> blob`: with what is not folded yet; NULL without events.
+fn content_measures(kept: &Kept, context: *mut sqlite3_context, args: Args<'_>) -> Result<Answer<'static>> {
+    if args.any_null() {
+        return Ok(Answer::Null);
+    }
+    let (content, as_of_us) = (args.integer(0, "content")?, args.integer(1, "as_of_us")?);
+    let measures = with_kept(kept, context, "content measures", |statement| {
+        statement.bind(c"$1", ValueRef::Integer(content))?;
+        statement.bind(c"$2", ValueRef::Integer(as_of_us))?;
+        Ok(if statement.step()? { statement.column(0)?.as_blob().ok().map(<[u8]>::to_vec) } else { None })
+    });
+    measures.map(Into::into)
+}
+
+/// `cotaste_mean_rating() -> real`: of every user's last rating of every content; NULL without ratings.
+fn mean_rating(kept: &Kept, context: *mut sqlite3_context) -> Result<Answer<'static>> {
+    let mean = with_kept(kept, context, "mean rating", |statement| {
+        Ok(if statement.step()? { statement.column(0)?.as_f64().ok() } else { None })
+    });
+    mean.map(Into::into)
+}
+
+/// Runs `f` on a kept statement of the calling connection.
+fn with_kept<T>(
+    kept: &Kept,
+    context: *mut sqlite3_context,
+    name: &'static str,
+    f: impl FnOnce(&mut Statement) -> Result<T>,
+) -> Result<T> {
+    // SAFETY: the connection of the running call.
+    guard::nested(|| unsafe {
+        let db = ffi::sqlite3_context_db_handle(context);
+        kept.connect(db);
+        kept.with(db, name, f)
+    })
 }
 
 /// `cotaste_refresh([limit]) -> keys folded`

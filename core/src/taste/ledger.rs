@@ -16,8 +16,9 @@
 //! A sum: n, digits; for each n, its place less the one before (the first signed), and n signed, the digit.
 
 use super::{build, Taste};
-use crate::bytes::{put_signed, put_unsigned, Reader};
-use crate::{exact::ExactSum, genre, Error, Result};
+use crate::bytes::{put_unsigned, Reader};
+use crate::exact::{put_sum, read_sum, ExactSum};
+use crate::{genre, Error, Result};
 use std::borrow::Cow;
 
 const MAGIC: [u8; 2] = [b'L', 1];
@@ -47,7 +48,11 @@ pub mod weight {
 
     /// The value of a sum.
     pub fn of(sum: &ReproducibleSum) -> [u8; BYTES] {
-        let (mantissa, exponent) = sum.scaled();
+        write(sum.scaled())
+    }
+
+    /// The value of a mantissa and an exponent.
+    pub fn write((mantissa, exponent): (f64, i64)) -> [u8; BYTES] {
         let mut out = [0; BYTES];
         for (to, byte) in out.iter_mut().zip(mantissa.to_le_bytes().into_iter().chain(exponent.to_le_bytes())) {
             *to = byte;
@@ -375,37 +380,4 @@ impl Genre<'_> {
             Sum::Closed(_, weight) => *weight,
         }
     }
-}
-
-/// Writes a sum; its bytes depend on its value alone.
-pub(super) fn put_sum(out: &mut Vec<u8>, mut sum: ExactSum) -> Result<()> {
-    let digits = sum.digits()?;
-    put_unsigned(out, digits.len() as u64)?;
-    let mut last = None;
-    for (place, digit) in digits {
-        match last.replace(*place) {
-            Some(before) => put_unsigned(out, place.wrapping_sub(before) as u64)?,
-            None => put_signed(out, *place)?,
-        }
-        put_signed(out, *digit)?;
-    }
-    Ok(())
-}
-
-pub(super) fn read_sum(at: &mut Reader<'_>) -> Result<ExactSum> {
-    let mut digits: Vec<(i64, i64)> = Vec::new();
-    for _ in 0..at.length()? {
-        let place = match digits.last() {
-            Some((before, _)) => before.checked_add_unsigned(at.unsigned()?).ok_or_else(|| at.wrong())?,
-            None => at.signed()?,
-        };
-        let digit = at.signed()?;
-        let ascending = digits.last().is_none_or(|(before, _)| *before < place);
-        if digit == 0 || digit.unsigned_abs() > 1 << 31 || !ascending || place.unsigned_abs() > 1 << 58 {
-            return Err(at.wrong());
-        }
-        digits.try_reserve(1)?;
-        digits.push((place, digit));
-    }
-    Ok(ExactSum::from_digits(digits))
 }

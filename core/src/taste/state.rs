@@ -1,8 +1,9 @@
 //! The state of `taste_agg` and `taste_rollup`: a sequence of records, so that merging is concatenation. A row is
 //! written as it comes and read at the end; [`compact`] folds what is there into one record.
 
-use super::{ledger, Builder, Taste};
+use super::{Builder, Taste};
 use crate::bytes::Reader;
+use crate::exact::{put_sum, read_sum};
 use crate::{Error, Result};
 
 const ROW: u8 = 1;
@@ -101,7 +102,7 @@ pub fn compact(state: &[u8]) -> Result<Vec<u8>> {
     for (key, sum) in built.sums() {
         out.push(key.len() as u8);
         out.extend(key.bytes());
-        ledger::put_sum(&mut out, sum.clone())?;
+        put_sum(&mut out, sum.clone())?;
     }
     Ok(out)
 }
@@ -143,7 +144,7 @@ fn sums(at: &mut Reader<'_>, built: &mut Builder<'_>) -> Result<()> {
     for _ in 0..genres {
         let [length] = at.array()?;
         let key = at.text(usize::from(length))?;
-        let sum = ledger::read_sum(at)?;
+        let sum = read_sum(at)?;
         built.genre(key)?.merge(&sum)?;
     }
     Ok(())

@@ -31,59 +31,75 @@ select
   m.content_id,
   c.title,
   c.genres,
-  total_views,
-  completions,
-  skips,
-  cast(completions as double precision) / nullif(total_views, 0) as completion_rate,
-  cast(skips as double precision) / nullif(total_views, 0) as skip_rate,
-  orphan_completions,
-  starters,
-  cast(completers as double precision) / nullif(starters, 0) as user_completion_rate,
-  wilson_lower(cast(completers as double precision), cast(starters as double precision)) as user_completion_lower,
-  wilson_upper(cast(completers as double precision), cast(starters as double precision)) as user_completion_upper,
-  cast(skippers as double precision) / nullif(starters, 0) as user_skip_rate,
-  wilson_lower(cast(skippers as double precision), cast(starters as double precision)) as user_skip_lower,
-  wilson_upper(cast(skippers as double precision), cast(starters as double precision)) as user_skip_upper,
-  rating_count,
-  rating_sum / nullif(rating_count, 0) as average_rating,
-  rating_users,
-  last_rating_sum / nullif(rating_users, 0) as average_rating_latest,
-  (p.rating_prior_weight * r.mean_rating + coalesce(last_rating_sum, 0.0)) / nullif(p.rating_prior_weight + rating_users, 0)
-    as bayes_rating,
-  10 * wilson_lower(last_rating_sum / 10, cast(rating_users as double precision)) as wilson_rating,
-  unique_users,
-  unique_viewers,
-  coalesce(trending_score, 0.0) as trending_score,
-  from_epoch_us(first_us) as first_activity,
-  from_epoch_us(last_us) as last_activity
+  m.views as total_views,
+  m.completes as completions,
+  m.skips,
+  cast(m.completes as double precision) / nullif(m.views, 0) as completion_rate,
+  cast(m.skips as double precision) / nullif(m.views, 0) as skip_rate,
+  m.orphans as orphan_completions,
+  m.starters,
+  cast(m.completers as double precision) / nullif(m.starters, 0) as user_completion_rate,
+  wilson_lower(cast(m.completers as double precision), cast(m.starters as double precision)) as user_completion_lower,
+  wilson_upper(cast(m.completers as double precision), cast(m.starters as double precision)) as user_completion_upper,
+  cast(m.skippers as double precision) / nullif(m.starters, 0) as user_skip_rate,
+  wilson_lower(cast(m.skippers as double precision), cast(m.starters as double precision)) as user_skip_lower,
+  wilson_upper(cast(m.skippers as double precision), cast(m.starters as double precision)) as user_skip_upper,
+  m.ratings as rating_count,
+  m.rating_sum / nullif(m.ratings, 0) as average_rating,
+  m.rating_users,
+  m.last_rating_sum / nullif(m.rating_users, 0) as average_rating_latest,
+  (p.rating_prior_weight * (select cotaste_mean_rating()) + m.last_rating_sum)
+    / nullif(p.rating_prior_weight + m.rating_users, 0) as bayes_rating,
+  10 * wilson_lower(m.last_rating_sum / 10, cast(m.rating_users as double precision)) as wilson_rating,
+  m.users as unique_users,
+  m.viewers as unique_viewers,
+  coalesce(trend_score(m.trend, k.now_us, p.trending_half_life_hours), 0.0) as trending_score,
+  from_epoch_us(m.first_us) as first_activity,
+  from_epoch_us(m.last_us) as last_activity
 from (
+  -- Contents without anything pending, from the state.
   select
-    content_id,
-    cast(sum(views) as bigint) as total_views,
-    cast(sum(completes) as bigint) as completions,
-    cast(sum(skips) as bigint) as skips,
-    cast(sum(case when views = 0 then completes else 0 end) as bigint) as orphan_completions,
-    cast(sum(case when views + completes + skips > 0 then 1 else 0 end) as bigint) as starters,
-    cast(sum(case when completes > 0 then 1 else 0 end) as bigint) as completers,
-    cast(sum(case when skips > 0 then 1 else 0 end) as bigint) as skippers,
-    cast(sum(ratings) as bigint) as rating_count,
-    reproducible_sum(rating_sum) as rating_sum,
-    cast(count(last_rating) as bigint) as rating_users,
-    reproducible_sum(last_rating) as last_rating_sum,
-    cast(count(user_id) as bigint) as unique_users,
-    cast(sum(case when views > 0 then 1 else 0 end) as bigint) as unique_viewers,
-    reproducible_sum(trend) as trending_score,
-    min(first_us) as first_us,
-    max(last_us) as last_us
+    s.content_id, s.views, s.completes, s.skips, s.orphans, s.starters, s.completers, s.skippers, s.viewers, s.ratings,
+    s.rating_users, s.users, s.rating_sum, s.last_rating_sum, s.trend, s.first_us, s.last_us
+  from (select * from cotaste_contents /* where key */) s
+  where not (select p.stale from cotaste_parameters p)
+    and not exists (
+      select 1 from cotaste_queue q
+      where coalesce(q.content_id, q.lost_id) = s.content_id and q.due_us <= (select k.now_us from cotaste_clock k)
+    )
+  union all
+  -- The others.
+  select
+    x.content_id,
+    coalesce(content_count(x.measures, 'views'), 0),
+    coalesce(content_count(x.measures, 'completes'), 0),
+    coalesce(content_count(x.measures, 'skips'), 0),
+    coalesce(content_count(x.measures, 'orphans'), 0),
+    coalesce(content_count(x.measures, 'starters'), 0),
+    coalesce(content_count(x.measures, 'completers'), 0),
+    coalesce(content_count(x.measures, 'skippers'), 0),
+    coalesce(content_count(x.measures, 'viewers'), 0),
+    coalesce(content_count(x.measures, 'ratings'), 0),
+    coalesce(content_count(x.measures, 'rating_users'), 0),
+    coalesce(content_count(x.measures, 'users'), 0),
+    coalesce(content_number(x.measures, 'rating_sum'), 0.0),
+    coalesce(content_number(x.measures, 'last_rating_sum'), 0.0),
+    content_trend(x.measures),
+    content_count(x.measures, 'first_us'),
+    content_count(x.measures, 'last_us')
   from (
-    select content_id, user_id, views, completes, skips, ratings, rating_sum, last_rating, trend, first_us, last_us
-    from cotaste_pairs /* where key */
+    -- Distinct already; said again, the function is called once a content and not once a column.
+    select distinct u.content_id, cotaste_content_measures(u.content_id, (select k.now_us from cotaste_clock k)) as measures
+    from (select * from cotaste_unfolded_contents /* where key */) u
     union all
-    select content_id, null, 0, 0, 0, 0, null, null, null, null, null
-    from contents /* where key */
-  ) pairs
-  group by content_id
+    -- Those of the catalogue without events.
+    select a.content_id, cast(null as bytea)
+    from (select content_id from contents /* where key */) a
+    where not exists (select 1 from cotaste_contents s where s.content_id = a.content_id)
+      and not exists (select 1 from cotaste_unfolded_contents u where u.content_id = a.content_id)
+  ) x
+  where x.measures is not null or exists (select 1 from contents a where a.content_id = x.content_id)
 ) m
 left join contents c on c.content_id = m.content_id
 cross join cotaste_parameters p
-cross join cotaste_rating_prior r
+cross join cotaste_clock k

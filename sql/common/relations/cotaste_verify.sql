@@ -12,15 +12,15 @@ from (
     user_id
   from (
     select * from (
-      select l.user_id, l.content_id, l.events, l.touches, l.weight from cotaste_log_pairs l where l.events > 0
+      select l.user_id, l.content_id, l.events, l.touches, l.weight, l.facts from cotaste_log_pairs l where l.events > 0
       except
-      select s.user_id, s.content_id, s.events, s.touches, s.weight from cotaste_user_contents s
+      select s.user_id, s.content_id, s.events, s.touches, s.weight, s.facts from cotaste_user_contents s
     ) missing
     union all
     select * from (
-      select s.user_id, s.content_id, s.events, s.touches, s.weight from cotaste_user_contents s
+      select s.user_id, s.content_id, s.events, s.touches, s.weight, s.facts from cotaste_user_contents s
       except
-      select l.user_id, l.content_id, l.events, l.touches, l.weight from cotaste_log_pairs l where l.events > 0
+      select l.user_id, l.content_id, l.events, l.touches, l.weight, l.facts from cotaste_log_pairs l where l.events > 0
     ) surplus
   ) pairs
   union all
@@ -69,6 +69,44 @@ from (
       select b.block, b.users from cotaste_blocks b except select l.block, l.users from cotaste_state_blocks l
     ) surplus
   ) blocks
+  union all
+  select distinct 'cotaste_contents', cast(content_id as text), 'is not what cotaste_user_contents gives', null
+  from (
+    select * from (
+      select
+        l.content_id, l.measures, l.users, l.events, l.views, l.completes, l.skips, l.orphans, l.starters, l.completers,
+        l.skippers, l.viewers, l.ratings, l.rating_users, l.rating_sum, l.last_rating_sum, l.trend, l.rank_key, l.first_us,
+        l.last_us
+      from cotaste_state_contents l
+      except
+      select
+        c.content_id, c.measures, c.users, c.events, c.views, c.completes, c.skips, c.orphans, c.starters, c.completers,
+        c.skippers, c.viewers, c.ratings, c.rating_users, c.rating_sum, c.last_rating_sum, c.trend, c.rank_key, c.first_us,
+        c.last_us
+      from cotaste_contents c
+    ) missing
+    union all
+    select * from (
+      select
+        c.content_id, c.measures, c.users, c.events, c.views, c.completes, c.skips, c.orphans, c.starters, c.completers,
+        c.skippers, c.viewers, c.ratings, c.rating_users, c.rating_sum, c.last_rating_sum, c.trend, c.rank_key, c.first_us,
+        c.last_us
+      from cotaste_contents c
+      except
+      select
+        l.content_id, l.measures, l.users, l.events, l.views, l.completes, l.skips, l.orphans, l.starters, l.completers,
+        l.skippers, l.viewers, l.ratings, l.rating_users, l.rating_sum, l.last_rating_sum, l.trend, l.rank_key, l.first_us,
+        l.last_us
+      from cotaste_state_contents l
+    ) surplus
+  ) contents
+  union all
+  select 'cotaste_rating_totals', 'ratings', 'is not what cotaste_user_contents gives', null
+  where exists (
+    select s.measures from cotaste_state_ratings s
+    except
+    select t.measures from cotaste_rating_totals t
+  )
 ) problems
 where user_id is null
   or (

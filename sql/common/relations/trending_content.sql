@@ -8,8 +8,59 @@
 -- column: score double
 -- column: events bigint
 -- column: rank bigint
+-- column: rank_key double
 -- column: half_life_hours double
 -- column: as_of timestamp
+with recursive asked as (
+  -- The state knows one half-life, and what has happened by now and later.
+  select
+    coalesce($k, p.trending_k) as k,
+    coalesce($half_life_hours, p.trending_half_life_hours) as half_life_hours,
+    coalesce(to_epoch_us($as_of), n.now_us) as as_of_us,
+    p.trending_user_cap as user_cap,
+    case
+      when not p.stale and coalesce($half_life_hours, p.trending_half_life_hours) = p.trending_half_life_hours
+        and coalesce(to_epoch_us($as_of), n.now_us) >= n.now_us
+      then 1 else 0
+    end as from_state
+  from cotaste_parameters p
+  cross join cotaste_clock n
+),
+-- From the highest rank key of a content without anything pending down to the k-th; of very many all are looked at.
+walk (rank_key, place) as (
+  select
+    (
+      select s.rank_key from cotaste_contents s
+      where s.rank_key is not null and not exists (
+        select 1 from cotaste_queue q
+        where coalesce(q.content_id, q.lost_id) = s.content_id and q.due_us <= a.as_of_us
+      )
+      order by s.rank_key desc limit 1
+    ),
+    1
+  from asked a
+  where a.from_state = 1 and a.k between 1 and 1000
+  union all
+  select
+    (
+      select s.rank_key from cotaste_contents s
+      where s.rank_key < w.rank_key and not exists (
+        select 1 from cotaste_queue q
+        where coalesce(q.content_id, q.lost_id) = s.content_id and q.due_us <= a.as_of_us
+      )
+      order by s.rank_key desc limit 1
+    ),
+    w.place + 1
+  from walk w
+  cross join asked a
+  where w.rank_key is not null and w.place < a.k
+),
+-- Rank keys order as scores do but for rounding: a little lower may tie. Below 2^-900 scores lose their last bits.
+least as (
+  select a.*, w.rank_key - 1e-9 - abs(w.rank_key) * 1e-14 as rank_key
+  from asked a
+  left join walk w on w.place = a.k and w.rank_key - half_lives(a.as_of_us, a.half_life_hours) > -900
+)
 select
   r.content_id,
   c.title,
@@ -17,29 +68,56 @@ select
   r.score,
   r.events,
   r.rank,
+  r.rank_key,
   r.half_life_hours,
   from_epoch_us(r.as_of_us) as as_of
 from (
   select s.*, row_number() over (order by score desc, content_id) as rank
   from (
     select
-      e.content_id,
-      reproducible_sum(decay(e.weight, p.as_of_us - e.occurred_us, p.half_life_hours)) as score,
-      count(*) as events,
-      p.half_life_hours,
-      p.as_of_us,
-      p.k
-    from cotaste_events e
-    cross join (
+      t.content_id, t.events, t.rank_key, trend_score(t.trend, l.as_of_us, l.half_life_hours) as score,
+      l.k, l.half_life_hours, l.as_of_us
+    from (
+      select s.content_id, s.events, s.rank_key, s.trend
+      from cotaste_contents s
+      where s.rank_key >= (select rank_key from least) and not exists (
+        select 1 from cotaste_queue q
+        where coalesce(q.content_id, q.lost_id) = s.content_id and q.due_us <= (select as_of_us from asked)
+      )
+      union all
+      select s.content_id, s.events, s.rank_key, s.trend
+      from cotaste_contents s
+      where (select rank_key is null and from_state = 1 from least) and not exists (
+        select 1 from cotaste_queue q
+        where coalesce(q.content_id, q.lost_id) = s.content_id and q.due_us <= (select as_of_us from asked)
+      )
+      union all
       select
-        coalesce($1, trending_k) as k,
-        coalesce($2, trending_half_life_hours) as half_life_hours,
-        coalesce(to_epoch_us($3), now_us) as as_of_us
-      from cotaste_parameters
-      cross join cotaste_clock
-    ) p
-    where e.occurred_us <= p.as_of_us
-    group by e.content_id, p.half_life_hours, p.as_of_us, p.k
+        x.content_id, content_count(x.measures, 'events'), content_number(x.measures, 'rank_key'), content_trend(x.measures)
+      from (
+        -- Distinct already; said again, the function is called once a content and not once a column.
+        select distinct u.content_id, cotaste_content_measures(u.content_id, (select as_of_us from asked)) as measures
+        from (
+          select distinct coalesce(q.content_id, q.lost_id) as content_id
+          from cotaste_queue q
+          where q.due_us <= (select as_of_us from asked where from_state = 1)
+            and coalesce(q.content_id, q.lost_id) is not null
+        ) u
+        union all
+        select g.content_id, follow_content(cast(null as bytea), content_changes(cast(null as bytea), g.facts))
+        from (
+          select
+            e.content_id, pair_facts(e.action, e.rating, e.weight, e.occurred_us, e.id, a.half_life_hours, a.user_cap) as facts
+          from cotaste_events e
+          cross join asked a
+          where a.from_state = 0 and e.occurred_us <= a.as_of_us
+          group by e.user_id, e.content_id
+        ) g
+        group by g.content_id
+      ) x
+      where x.measures is not null
+    ) t
+    cross join least l
   ) s
 ) r
 left join contents c on c.content_id = r.content_id

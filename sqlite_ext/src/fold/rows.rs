@@ -24,6 +24,13 @@ pub struct Known {
     pub sums: Vec<u8>,
 }
 
+/// A pair's row.
+pub struct Level1 {
+    pub touches: i64,
+    pub weight: Vec<u8>,
+    pub facts: Vec<u8>,
+}
+
 macro_rules! rows {
     ($($field:ident: $name:literal),* $(,)?) => {
         pub struct Rows<'a> { $(pub $field: Statement<'a>),* }
@@ -58,6 +65,12 @@ rows! {
     block: "block",
     set_block: "set block",
     drop_block: "drop block",
+    measures: "measures",
+    set_measures: "set measures",
+    drop_measures: "drop measures",
+    extent: "extent",
+    rating_totals: "rating totals",
+    set_rating_totals: "set rating totals",
 }
 
 impl Rows<'_> {
@@ -77,9 +90,9 @@ impl Rows<'_> {
         Ok(self.user.query_row([user], read).optional()?)
     }
 
-    /// Touches and weight of a pair.
-    pub fn level_1(&mut self, user: &str, content: i64) -> Result<Option<(i64, Vec<u8>)>> {
-        Ok(self.level_1.query_row((user, content), |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
+    pub fn level_1(&mut self, user: &str, content: i64) -> Result<Option<Level1>> {
+        let read = |row: &rusqlite::Row<'_>| Ok(Level1 { touches: row.get(0)?, weight: row.get(1)?, facts: row.get(2)? });
+        Ok(self.level_1.query_row((user, content), read).optional()?)
     }
 
     /// Genres that are not text are none, as the views have it.
@@ -93,6 +106,10 @@ impl Rows<'_> {
 
     pub fn posting(&mut self, content: i64, chunk: i64) -> Result<Option<Vec<u8>>> {
         Ok(self.posting.query_row((content, chunk), |row| row.get(0)).optional()?)
+    }
+
+    pub fn measures(&mut self, content: i64) -> Result<Option<Vec<u8>>> {
+        Ok(self.measures.query_row([content], |row| row.get(0)).optional()?)
     }
 
     pub fn block(&mut self, block: i64) -> Result<Option<Vec<u8>>> {

@@ -5,7 +5,7 @@
 use super::{integer, real, text_of};
 use crate::failure::Result;
 use crate::kept::Kept;
-use crate::pair::{self, Pair};
+use crate::pair::{self, Event, Pair, Scale};
 use crate::statement::Statement;
 use cotaste_core::taste::ledger;
 use rusqlite::ffi::{self, sqlite3};
@@ -74,9 +74,10 @@ unsafe fn pair_of(db: *mut sqlite3, kept: &Kept, user: &str, content: i64) -> Re
             events.bind_at(2, ValueRef::Integer(content))?;
             let mut pair = Pair::default();
             while events.step()? {
-                let scale = (real(events, 4)?, integer(events, 5)?);
+                let scale = Scale { half_life_hours: real(events, 4)?, now_us: integer(events, 5)?, trend: None };
                 let (rating, weight) = (events.column(1)?.as_f64().ok(), events.column(3)?.as_f64().ok());
-                pair.add(text_of(events.column(0)?), rating, text_of(events.column(2)?), |_| weight, scale)?;
+                let (action, occurred_at) = (text_of(events.column(0)?), text_of(events.column(2)?));
+                pair.add(&Event { action, rating, occurred_at, id: 0 }, |_| weight, &scale)?;
             }
             Ok(pair)
         })
@@ -114,10 +115,11 @@ fn tastes(events: &mut Statement, mut f: impl FnMut(&str, Vec<u8>) -> Result<()>
         if !same_user {
             of.clone_into(&mut user);
         }
-        let scale = (real(events, 7)?, integer(events, 8)?);
+        let scale = Scale { half_life_hours: real(events, 7)?, now_us: integer(events, 8)?, trend: None };
         let weight = events.column(6)?.as_f64().ok();
         let rating = events.column(3)?.as_f64().ok();
-        pair.add(text_of(events.column(2)?), rating, text_of(events.column(4)?), |_| weight, scale)?;
+        let (action, occurred_at) = (text_of(events.column(2)?), text_of(events.column(4)?));
+        pair.add(&Event { action, rating, occurred_at, id: 0 }, |_| weight, &scale)?;
     }
 }
 

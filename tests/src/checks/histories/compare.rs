@@ -1,5 +1,6 @@
 //! The answers of the database beside those of the model.
 
+use super::measures;
 use super::model::{clock, Likeness, Model};
 use crate::engine::{quote, Engine, Kind};
 use anyhow::{ensure, Context, Result};
@@ -30,6 +31,7 @@ pub fn compare(engine: &mut dyn Engine, users: &[&str], turn: usize) -> Result<M
     for _ in 0..500 {
         let model = Model::read(engine)?;
         let answers = ask(engine, asked, pair)?;
+        let measured = measures::ask(engine, turn, model.now)?;
         if model.crossed(clock(engine)?) {
             std::thread::sleep(Duration::from_millis(2));
             continue;
@@ -38,6 +40,7 @@ pub fn compare(engine: &mut dyn Engine, users: &[&str], turn: usize) -> Result<M
         lists(&model, &answers.top)?;
         view(&answers, asked)?;
         detail(&model, &answers, pair)?;
+        measures::compare(&model, &measured)?;
         return Ok(model);
     }
     anyhow::bail!("events became due all the time")

@@ -15,9 +15,25 @@ pub struct Model {
     pub times: Vec<i64>,
     /// The ids of the log's rows.
     pub ids: Vec<i64>,
+    /// The log, for other measures.
+    pub log: Vec<Event>,
+    pub settings: HashMap<String, String>,
+    /// The genres of the catalogue's contents.
+    pub catalogue: BTreeMap<i64, Vec<String>>,
     users: BTreeMap<String, Taste>,
     jaccard_weight: f64,
     cosine_weight: f64,
+}
+
+/// One row of the log.
+pub struct Event {
+    pub id: i64,
+    pub user: String,
+    pub content: i64,
+    pub action: String,
+    pub rating: Option<f64>,
+    pub weight: f64,
+    pub at: i64,
 }
 
 #[derive(Default)]
@@ -53,7 +69,7 @@ impl Model {
         let number = |key: &str| -> Result<f64> {
             settings.get(key).with_context(|| key.to_string())?.parse().with_context(|| key.to_string())
         };
-        let genres: HashMap<i64, Vec<String>> = engine
+        let genres: BTreeMap<i64, Vec<String>> = engine
             .query("select content_id, genres from contents")?
             .into_iter()
             .map(|row| Ok((row[0].parse()?, usable_genres(&row[1]))))
@@ -63,6 +79,9 @@ impl Model {
             now,
             times: Vec::new(),
             ids: Vec::new(),
+            log: Vec::new(),
+            settings: settings.clone(),
+            catalogue: genres.clone(),
             users: BTreeMap::new(),
             jaccard_weight: number("jaccard_weight")?,
             cosine_weight: number("cosine_weight")?,
@@ -72,6 +91,11 @@ impl Model {
             let (content, at): (i64, i64) = (row[1].parse()?, read_timestamp(&row[4])?);
             model.times.push(at);
             model.ids.push(row[5].parse()?);
+            let rating = Some(&row[3]).filter(|rating| *rating != NULL).map(|rating| rating.parse::<f64>()).transpose()?;
+            let times = if row[2] == "rate" { rating.map_or(0.0, |rating| (rating - 5.0) / 2.5) } else { 1.0 };
+            let weight = number(&format!("action_weight.{}", row[2]))? * times;
+            let (id, user, action) = (row[5].parse()?, row[0].clone(), row[2].clone());
+            model.log.push(Event { id, user, content, action, rating, weight, at });
             if at > now {
                 continue;
             }
@@ -79,11 +103,6 @@ impl Model {
             if row[2] != "skip" {
                 taste.items.insert(content);
             }
-            let rating = match row[3].as_str() {
-                NULL => 0.0,
-                rating => (rating.parse::<f64>()? - 5.0) / 2.5,
-            };
-            let weight = number(&format!("action_weight.{}", row[2]))? * if row[2] == "rate" { rating } else { 1.0 };
             let names = genres.get(&content).map_or(&[][..], Vec::as_slice);
             dated.entry(row[0].clone()).or_default().add(at, weight, names);
         }
@@ -197,7 +216,7 @@ fn pair(row: Vec<String>) -> (String, String) {
 }
 
 /// The inverse of [`crate::engine::print_timestamp`].
-fn read_timestamp(text: &str) -> Result<i64> {
+pub fn read_timestamp(text: &str) -> Result<i64> {
     let number = |from: usize, to: usize| -> Result<i64> {
         Ok(text.get(from..to).with_context(|| format!("a time: {text}"))?.parse()?)
     };

@@ -7,7 +7,7 @@ use anyhow::{bail, Result};
 
 /// In the order of bytes, which is no language's.
 pub const USERS: [&str; 6] = ["B", "a", "aa", "b-1", "u10", "\u{e9}"];
-const CONTENTS: usize = 8;
+pub const CONTENTS: usize = 8;
 const EVENT_COLUMNS: [&str; 6] = ["user_id", "content_id", "action", "rating", "occurred_at", "event_id"];
 const MINUTE: i64 = 60_000_000;
 const DAY: i64 = 1440 * MINUTE;
@@ -281,7 +281,10 @@ impl Steps {
     }
 
     fn setting(&mut self) -> Act {
-        let (key, value) = match self.random.below(8) {
+        let (key, value) = match self.random.below(11) {
+            8 => ("trending_half_life_hours", self.random.pick(&["24", "6", "720", "0.5"])),
+            9 => ("trending_user_cap", self.random.pick(&["0", "0", "1", "2"])),
+            10 => ("rating_prior_weight", self.random.pick(&["10", "0", "2.5"])),
             0 => ("taste_half_life_hours", self.random.pick(&["720", "168", "24", "100000"])),
             1 => ("jaccard_weight", self.random.pick(&["0.7", "0.5", "0", "1"])),
             2 => ("cosine_weight", self.random.pick(&["0.3", "0.5", "0", "1"])),

@@ -1,0 +1,112 @@
+//! The measures of contents: aggregates over a pair's events and over pairs, and functions of their values.
+
+use crate::aggregates::{blob, define, integer, real, text, Group};
+use crate::convert::Answer::{self, Integer, Null, Real};
+use crate::convert::Args;
+use crate::failure::Result;
+use crate::scalar::{pure, pure_of_nulls, Db};
+use cotaste_core::facts::{Builder, Event, Facts, Scale};
+use cotaste_core::measures::{self, Changes, Measures};
+use cotaste_core::{trend, Error};
+use rusqlite::functions::Context;
+use rusqlite::types::Value;
+use rusqlite::Connection;
+
+pub fn register(db: Db) -> Result<()> {
+    pure(db, "set_content_extent", 3, set_content_extent)?;
+    pure(db, "content_count", 2, |a| Ok(of(a)?.count(a.text(1, "name")?)?.map_or(Null, Integer)))?;
+    pure(db, "content_number", 2, |a| Ok(of(a)?.number(a.text(1, "name")?)?.map_or(Null, Real)))?;
+    pure(db, "content_trend", 1, |a| Ok(Some(of(a)?.trend().to_vec()).into()))?;
+    pure(db, "trend_score", 3, |a| {
+        let (as_of_us, half_life_hours) = (a.integer(1, "as_of_us")?, a.real(2, "half_life_hours")?);
+        Ok(Real(trend::score(a.blob(0, "trend")?, as_of_us, half_life_hours)?))
+    })?;
+    pure(db, "z_score", 4, |a| {
+        let (sum, sum_of_squares) = (a.real(2, "sum")?, a.real(3, "sum_of_squares")?);
+        Ok(trend::z_score(a.real(0, "current")?, a.integer(1, "periods")?, sum, sum_of_squares)?.into())
+    })?;
+    pure_of_nulls(db, "follow_content", 2, |a| {
+        Ok(measures::follow(a.optional_blob(0, "measures")?, a.optional_blob(1, "changes")?)?.into())
+    })
+}
+
+pub fn register_aggregates(db: &Connection) -> rusqlite::Result<()> {
+    define::<PairFacts>(db, "pair_facts", 7)?;
+    define::<ContentChanges>(db, "content_changes", 2)?;
+    define::<RatingChanges>(db, "rating_changes", 2)
+}
+
+fn of(a: Args<'_>) -> Result<Measures> {
+    Ok(Measures::read(a.blob(0, "measures")?)?)
+}
+
+fn set_content_extent(a: Args<'_>) -> Result<Answer<'_>> {
+    let known = of(a)?.with_extent(Some(a.integer(1, "first_us")?), Some(a.integer(2, "last_us")?));
+    Ok(Some(known.to_bytes()?).into())
+}
+
+/// `pair_facts(action, rating, weight, at_us, id, half_life_hours, user_cap)`
+#[derive(Default)]
+struct PairFacts {
+    events: Builder,
+    scale: Option<Scale>,
+}
+
+impl Group for PairFacts {
+    fn push(&mut self, row: &Context<'_>) -> Result<()> {
+        let (action, at_us, id) = (text(row, 0, "action")?, integer(row, 3, "at_us")?, integer(row, 4, "id")?);
+        let (Some(action), Some(at_us), Some(id)) = (action, at_us, id) else { return Ok(()) };
+        let scale = match self.scale {
+            Some(scale) => scale,
+            None => {
+                let half_life = real(row, 5, "half_life_hours")?.ok_or(Error::invalid("half_life_hours", "is NULL"))?;
+                *self.scale.insert(Scale::new(half_life, integer(row, 6, "user_cap")?.unwrap_or(0))?)
+            }
+        };
+        let (rating, weight) = (real(row, 1, "rating")?, real(row, 2, "weight")?.unwrap_or(0.0));
+        Ok(self.events.add(&Event { action, rating, weight, at_us, id }, &scale)?)
+    }
+
+    fn finish(&self) -> Result<Value> {
+        let Some(scale) = &self.scale else { return Ok(Value::Null) };
+        let facts = self.events.clone().finish(scale)?;
+        Ok(facts.map(|facts| facts.to_bytes()).transpose()?.map_or(Value::Null, Value::Blob))
+    }
+}
+
+/// `content_changes(was, facts)`
+#[derive(Default)]
+struct ContentChanges(Option<Changes>);
+
+impl ContentChanges {
+    fn finish_as(&self, part: fn(Changes) -> Changes) -> Result<Value> {
+        let changes = self.0.clone().map(|changes| part(changes).to_bytes()).transpose()?;
+        Ok(changes.map_or(Value::Null, Value::Blob))
+    }
+}
+
+impl Group for ContentChanges {
+    fn push(&mut self, row: &Context<'_>) -> Result<()> {
+        let read = |i, name| blob(row, i, name)?.map(|facts| Ok(Facts::read(facts)?)).transpose();
+        let (was, facts): (Result<Option<Facts>>, Result<Option<Facts>>) = (read(0, "was"), read(1, "facts"));
+        Ok(self.0.get_or_insert_default().add(was?.as_ref(), facts?.as_ref())?)
+    }
+
+    fn finish(&self) -> Result<Value> {
+        self.finish_as(|changes| changes)
+    }
+}
+
+/// `rating_changes(was, facts)`
+#[derive(Default)]
+struct RatingChanges(ContentChanges);
+
+impl Group for RatingChanges {
+    fn push(&mut self, row: &Context<'_>) -> Result<()> {
+        self.0.push(row)
+    }
+
+    fn finish(&self) -> Result<Value> {
+        self.0.finish_as(Changes::into_ratings)
+    }
+}
