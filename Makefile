@@ -34,7 +34,7 @@ test-cli: setup-sqlite setup-postgres build-sqlite build-cli build-pg15 build-te
 histories: setup-sqlite setup-postgres build-sqlite build-pg15 build-pg18 build-tests ## 1,000 random histories an engine (COTASTE_HISTORIES says how many)
 	COTASTE_HISTORIES=$${COTASTE_HISTORIES:-1000} $(call run_tests) --only "random histories" $(if $(ENGINE),--engine "$(ENGINE)")
 
-bench: bench-similarity bench-context ## every bench
+bench: bench-similarity bench-context bench-experiments ## every bench
 
 bench-similarity: build-sqlite build-pg15 build-pg18 build-tests build-kernels build-floor ## similarity, neighbours, fold and recording beside their alternatives
 	$(call run_tests,bench similarity) $(if $(ONLY),--only "$(ONLY)") $(if $(ENGINE),--engine "$(ENGINE)")
@@ -52,6 +52,9 @@ package: build-sqlite build-pg15 ## every package for this machine, in target/pa
 
 test-packages: ## install each package into a clean place and run the quick start (after make package)
 	packaging/test "$(TARGET)/packages" "$(TARGET)/packaging"
+
+bench-experiments: build-sqlite build-pg15 build-pg18 build-tests ## one experiment of ten million events beside plain SQL and DuckDB
+	$(call run_tests,bench experiments) $(if $(ENGINE),--engine "$(ENGINE)")
 
 fmt: ## format all Rust code
 	cargo fmt --all

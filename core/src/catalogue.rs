@@ -139,9 +139,12 @@ const FILES: [&str; 18] = relation_files![
 ];
 
 /// Common table expressions that several relations start with.
-const PARTS: [(&str, &str); 2] = [
+const PARTS: [(&str, &str); 5] = [
+    ("experiment_log", include_str!("../../sql/common/parts/experiment_log.sql")),
+    ("experiment_others", include_str!("../../sql/common/parts/experiment_others.sql")),
     ("experiment_units", include_str!("../../sql/common/parts/experiment_units.sql")),
     ("experiment_users", include_str!("../../sql/common/parts/experiment_users.sql")),
+    ("experiment_arms", include_str!("../../sql/common/parts/experiment_arms.sql")),
 ];
 
 /// All relations, in the order of creation.

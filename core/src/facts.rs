@@ -189,7 +189,8 @@ mod tests {
     type Row = (usize, Option<i32>, f64, i64, i64);
 
     fn rows() -> impl Strategy<Value = Vec<Row>> {
-        let row = (0usize..5, prop::option::of(0..11), -3.0..3.0f64, -1_000_000_000_000i64..1_000_000_000_000, 0i64..90);
+        let row =
+            (0usize..5, prop::option::of(0..11), -3.0..3.0f64, -1_000_000_000_000i64..1_000_000_000_000, 0i64..90);
         prop::collection::vec(row, 0..100)
     }
 

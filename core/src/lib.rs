@@ -11,6 +11,7 @@ mod bytes;
 pub mod catalogue;
 pub mod context;
 mod error;
+pub mod events;
 pub mod exact;
 pub mod facts;
 pub mod fold;

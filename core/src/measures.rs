@@ -24,7 +24,17 @@ const CORRUPT_CHANGES: Error = Error::corrupt("content_changes", "is not the sta
 
 /// The counts by their names, users first: those with an event.
 pub const COUNTS: [&str; 12] = [
-    "users", "events", "views", "completes", "skips", "orphans", "starters", "completers", "skippers", "viewers", "ratings",
+    "users",
+    "events",
+    "views",
+    "completes",
+    "skips",
+    "orphans",
+    "starters",
+    "completers",
+    "skippers",
+    "viewers",
+    "ratings",
     "rating_users",
 ];
 const USERS: usize = 0;
@@ -150,7 +160,10 @@ impl Changes {
                 *count = self.totals.counts.last().copied().unwrap_or_default();
             }
         }
-        Self { totals: Totals { counts, last_ratings: self.totals.last_ratings, ..Totals::default() }, ..Self::default() }
+        Self {
+            totals: Totals { counts, last_ratings: self.totals.last_ratings, ..Totals::default() },
+            ..Self::default()
+        }
     }
 
     fn times(&self) -> [Option<i64>; 4] {

@@ -1,8 +1,11 @@
-//! The aggregates of experiments: moments of users, and p values adjusted together.
+//! The aggregates of experiments: moments of users, p values adjusted together, and what the kept events of users say.
 
 use crate::aggregates::concatenate;
 use crate::convert::OrReport;
-use crate::state::{append, data, update, InAggregate, State};
+use crate::state::{append, data, update, InAggregate, Kept, State};
+use crate::text::Text;
+use cotaste_core::events::changes::{self, Event};
+use cotaste_core::events::{ArmCounts, Question};
 use cotaste_core::stats::{self, multiple, Moments};
 use cotaste_core::{Error, Result};
 use pgrx::prelude::*;
@@ -69,4 +72,73 @@ fn bh_adjust_final(state: Option<&[u8]>) -> String {
         .map_or(Ok(&[][..]), data)
         .and_then(|rows| multiple::state::finish(rows, stats::benjamini_hochberg))
         .or_report()
+}
+
+#[pg_extern]
+#[allow(clippy::too_many_arguments)]
+fn event_changes_step(
+    call: InAggregate,
+    state: Option<State>,
+    content: i64,
+    occurred_us: Option<i64>,
+    action: Option<Text<'_>>,
+    rating: Option<f64>,
+    experiment: Option<Text<'_>>,
+    variant: Option<Text<'_>>,
+) -> State {
+    let event = occurred_us.zip(action).map(|(occurred_us, action)| Event {
+        occurred_us,
+        action: action.get(),
+        rating,
+        arm: experiment.map(Text::get).zip(variant.map(Text::get)),
+    });
+    let length = changes::row_len(event).or_report();
+    append(&call, state, length, None, |row| changes::write_row(row, content, event))
+}
+
+#[pg_extern]
+#[allow(clippy::too_many_arguments)]
+fn experiment_arms_step(
+    call: InAggregate,
+    state: Option<Kept<ArmCounts>>,
+    events: Option<&[u8]>,
+    experiment: Text<'_>,
+    from_us: i64,
+    to_us: i64,
+    goal: Text<'_>,
+    window_us: Option<i64>,
+    now_us: i64,
+) -> Option<Kept<ArmCounts>> {
+    let Some(events) = events else { return state };
+    let mut state = state.unwrap_or_else(|| Kept::keep(&call, ArmCounts::default()));
+    let question = Question { experiment: experiment.get(), from_us, to_us, goal: goal.get(), window_us, now_us };
+    state.get().add(events, &question).or_report();
+    Some(state)
+}
+
+#[pg_extern]
+fn experiment_arms_combine(
+    call: InAggregate,
+    state: Option<Kept<ArmCounts>>,
+    other: Option<Kept<ArmCounts>>,
+) -> Option<Kept<ArmCounts>> {
+    let Some(mut other) = other else { return state };
+    let mut state = state.unwrap_or_else(|| Kept::keep(&call, ArmCounts::default()));
+    state.get().merge(other.get());
+    Some(state)
+}
+
+#[pg_extern]
+fn experiment_arms_serial(mut state: Kept<ArmCounts>) -> Vec<u8> {
+    state.get().to_bytes().or_report()
+}
+
+#[pg_extern]
+fn experiment_arms_deserial(call: InAggregate, state: &[u8]) -> Kept<ArmCounts> {
+    Kept::keep(&call, ArmCounts::from_bytes(state).or_report())
+}
+
+#[pg_extern]
+fn experiment_arms_final(state: Option<Kept<ArmCounts>>) -> Option<String> {
+    state.and_then(|mut state| state.get().finish().or_report())
 }

@@ -6,7 +6,7 @@ use crate::text::{Jsonb, Label, Text};
 use cotaste_core::context::Field;
 use cotaste_core::gather::Gathered;
 use cotaste_core::stats::Arms;
-use cotaste_core::{behavior, context, fold, genre, neighbours, similarity, stats, taste, time, Error};
+use cotaste_core::{behavior, context, events, fold, genre, neighbours, similarity, stats, taste, time, Error};
 use pgrx::prelude::*;
 
 #[pg_extern]
@@ -239,6 +239,11 @@ fn find_finalists(
         check_for_interrupts!();
     });
     as_ords(found.or_report())
+}
+
+#[pg_extern]
+fn follow_events(events: Option<&[u8]>, changes: Option<&[u8]>) -> Option<Vec<u8>> {
+    events::follow(events, changes.unwrap_or_default()).or_report()
 }
 
 #[pg_extern]

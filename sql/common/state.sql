@@ -108,6 +108,43 @@ from (
 ) b
 cross join cotaste_fold_state s;
 
+-- The events of each user of an experiment as one value.
+create view cotaste_log_user_events as
+select
+  e.user_id,
+  follow_events(
+    cast(null as bytea), event_changes(e.content_id, e.occurred_us, e.action, e.rating, e.experiment, e.variant)
+  ) as events
+from cotaste_events e
+group by e.user_id
+having sum(case when e.experiment is not null and e.variant is not null then 1 else 0 end) > 0;
+
+-- Those of them that are up to date.
+create view cotaste_clean_events as
+select u.user_id, u.events, u.too_many
+from cotaste_user_events u
+where not u.too_many
+  and not (select p.stale from cotaste_parameters p)
+  and not exists (
+    select 1 from cotaste_queue q where q.user_id = u.user_id and q.due_us <= (select k.now_us from cotaste_clock k)
+  );
+
+-- The log of everybody else.
+create view cotaste_other_events as
+select e.*
+from (
+  select q.user_id from cotaste_queue q where q.due_us <= (select k.now_us from cotaste_clock k)
+  union
+  select u.user_id from cotaste_user_events u where u.too_many
+) u
+join cotaste_events e on e.user_id = u.user_id
+where not (select p.stale from cotaste_parameters p)
+union all
+select e.*
+from cotaste_parameters p
+cross join cotaste_events e
+where p.stale;
+
 -- Users whose state is up to date.
 create view cotaste_clean_users as
 select u.user_id, u.ord, u.items, u.changed_us, u.taste

@@ -904,6 +904,65 @@ create function z_score(current double precision, periods bigint, sum double pre
   language c immutable strict parallel safe as 'MODULE_PATHNAME', 'z_score_wrapper';
 comment on function z_score(double precision, bigint, double precision, double precision) is
   '(current - mean) / sqrt(max(sd^2, mean, 1)) against so many periods; NULL when they are fewer than two';
+-- A user's events as one value
+
+create function event_changes_step(
+  state bytea, content bigint, occurred_us bigint, action text, rating double precision, experiment text, variant text
+) returns bytea
+  language c immutable parallel safe as 'MODULE_PATHNAME', 'event_changes_step_wrapper';
+comment on function event_changes_step(bytea, bigint, bigint, text, double precision, text, text) is
+  'part of event_changes: adds a row';
+
+create aggregate event_changes(
+  content bigint, occurred_us bigint, action text, rating double precision, experiment text, variant text
+) (
+  sfunc = event_changes_step, stype = bytea, sspace = 8192, combinefunc = changes_combine, finalfunc = changes_final,
+  parallel = safe
+);
+comment on aggregate event_changes(bigint, bigint, text, double precision, text, text) is
+  'all events of a user''s contents for follow_events; a NULL time stands for a content without events';
+
+create function follow_events(events bytea, changes bytea) returns bytea
+  language c immutable parallel safe cost 200 as 'MODULE_PATHNAME', 'follow_events_wrapper';
+comment on function follow_events(bytea, bytea) is
+  'a user''s events, or NULL, after changes; NULL when none names a variant of an experiment, empty when they are too many';
+
+create function experiment_arms_step(
+  state internal, events bytea, experiment text, from_us bigint, to_us bigint, goal text, window_us bigint, now_us bigint
+) returns internal
+  language c immutable parallel safe cost 20 as 'MODULE_PATHNAME', 'experiment_arms_step_wrapper';
+comment on function experiment_arms_step(internal, bytea, text, bigint, bigint, text, bigint, bigint) is
+  'part of experiment_arms: adds a user';
+
+create function experiment_arms_combine(state internal, other internal) returns internal
+  language c immutable parallel safe as 'MODULE_PATHNAME', 'experiment_arms_combine_wrapper';
+comment on function experiment_arms_combine(internal, internal) is
+  'part of experiment_arms: joins two states';
+
+create function experiment_arms_serial(state internal) returns bytea
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'experiment_arms_serial_wrapper';
+comment on function experiment_arms_serial(internal) is
+  'part of experiment_arms: a state on its way between processes';
+
+create function experiment_arms_deserial(state bytea, unused internal) returns internal
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'experiment_arms_deserial_wrapper';
+comment on function experiment_arms_deserial(bytea, internal) is
+  'part of experiment_arms: a state that arrived';
+
+create function experiment_arms_final(state internal) returns json
+  language c immutable parallel safe as 'MODULE_PATHNAME', 'experiment_arms_final_wrapper';
+comment on function experiment_arms_final(internal) is
+  'part of experiment_arms: the counts';
+
+create aggregate experiment_arms(
+  events bytea, experiment text, from_us bigint, to_us bigint, goal text, window_us bigint, now_us bigint
+) (
+  sfunc = experiment_arms_step, stype = internal, sspace = 1024, finalfunc = experiment_arms_final,
+  combinefunc = experiment_arms_combine, serialfunc = experiment_arms_serial, deserialfunc = experiment_arms_deserial,
+  parallel = safe
+);
+comment on aggregate experiment_arms(bytea, text, bigint, bigint, text, bigint, bigint) is
+  'what the users of an experiment did, by variant, from the events of each: a JSON object with a member a variant';
 
 -- Aggregates of experiments
 

@@ -40,10 +40,19 @@ begin
       offset 0
     ) l
   ),
-  -- As in cotaste_log_pairs, but in one pass over the events of all keys.
+  -- All events of the keys, and a row for a key that has none left.
+  seen as materialized (
+    select k.user_id, k.content_id, e.id, e.action, e.rating, e.weight, e.occurred_us, e.experiment, e.variant
+    from keys k
+    left join lateral (
+      select e.id, e.action, e.rating, e.weight, e.occurred_us, e.experiment, e.variant from cotaste_events e
+      where e.user_id = k.user_id and e.content_id = k.content_id offset 0
+    ) e on true
+  ),
+  -- As in cotaste_log_pairs, but of the keys alone.
   logged as materialized (
     select
-      k.user_id, k.content_id,
+      e.user_id, e.content_id,
       sum(case when e.occurred_us <= now_us then 1 else 0 end) as events,
       sum(case when e.occurred_us <= now_us and e.action <> 'skip' then 1 else 0 end) as touches,
       decayed_weight(case when e.occurred_us <= now_us then e.weight end, half_lives(e.occurred_us, half_life)) as weight,
@@ -51,12 +60,8 @@ begin
       pair_facts(
         e.action, e.rating, e.weight, case when e.occurred_us <= now_us then e.occurred_us end, e.id, trending_half_life, user_cap
       ) as facts
-    from keys k
-    cross join lateral (
-      select e.action, e.rating, e.weight, e.occurred_us, e.id from cotaste_events e
-      where e.user_id = k.user_id and e.content_id = k.content_id offset 0
-    ) e
-    group by k.user_id, k.content_id
+    from seen e
+    group by e.user_id, e.content_id
   ),
   pairs as materialized (
     select
@@ -91,6 +96,45 @@ begin
     select p.user_id, p.content_id, p.events, p.touches, p.weight, p.facts
     from pairs p
     where p.events > 0 and p.place is null
+  ),
+  told as materialized (
+    select e.user_id, event_changes(e.content_id, e.occurred_us, e.action, e.rating, e.experiment, e.variant) as changes
+    from seen e
+    group by e.user_id
+  ),
+  -- Who was in no experiment and is now has all events to be read.
+  kept as materialized (
+    select
+      t.user_id, s.place,
+      case
+        when w.user_id is not null then follow_events(null, t.changes)
+        when s.too_many then ''
+        when s.place is not null then follow_events(s.events, t.changes)
+        when follow_events(null, t.changes) is not null then (
+          select follow_events(null, event_changes(e.content_id, e.occurred_us, e.action, e.rating, e.experiment, e.variant))
+          from cotaste_events e where e.user_id = t.user_id
+        )
+      end as events
+    from told t
+    left join whole w on w.user_id = t.user_id
+    left join lateral (
+      select s.ctid as place, s.events, s.too_many from cotaste_user_events s where s.user_id = t.user_id offset 0
+    ) s on true
+  ),
+  left_events as (
+    delete from cotaste_user_events where ctid = any (array(select k.place from kept k where k.events is null))
+  ),
+  changed_events as (
+    update cotaste_user_events s set events = nullif(k.events, '') from kept k where s.ctid = k.place and k.events is not null
+  ),
+  new_events as (
+    insert into cotaste_user_events (user_id, events)
+    select k.user_id, nullif(k.events, '') from kept k where k.place is null and k.events is not null
+  ),
+  new_experiments as (
+    insert into cotaste_experiments (experiment)
+    select distinct e.experiment from seen e where e.experiment is not null and e.variant is not null
+    on conflict do nothing
   ),
   changed as materialized (
     select
@@ -299,6 +343,8 @@ begin
   delete from cotaste_postings;
   delete from cotaste_blocks;
   delete from cotaste_contents;
+  delete from cotaste_user_events;
+  delete from cotaste_experiments;
   insert into cotaste_queue (user_id, content_id, due_us)
   select p.user_id, p.content_id, p.next_us from cotaste_log_pairs p where p.next_us is not null;
   insert into cotaste_user_contents (user_id, content_id, events, touches, weight, facts)
@@ -321,6 +367,10 @@ begin
   insert into cotaste_contents (content_id, measures) select s.content_id, s.measures from cotaste_state_contents s;
   update cotaste_rating_totals set measures = (select s.measures from cotaste_state_ratings s);
   analyze cotaste_contents;
+  insert into cotaste_user_events (user_id, events)
+  select l.user_id, nullif(l.events, '') from cotaste_log_user_events l;
+  insert into cotaste_experiments (experiment)
+  select distinct e.experiment from cotaste_events e where e.experiment is not null and e.variant is not null;
   return users;
 end
 $$;

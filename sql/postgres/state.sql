@@ -88,6 +88,22 @@ create table if not exists cotaste_rating_totals (
   last_rating_sum double precision generated always as (content_number(measures, 'last_rating_sum')) stored
 );
 comment on table cotaste_rating_totals is 'state: every user''s last rating of every content, summed';
+-- Who is in an experiment, with all that the user did as one value; no value when it would be too large, and the user is
+-- read from the log. `too_many` says that in a column that seldom changes, so that an index on it does not slow updates.
+create table if not exists cotaste_user_events (
+  user_id text collate "C" primary key,
+  events bytea,
+  too_many boolean not null generated always as (events is null) stored
+) with (fillfactor = 85, toast_tuple_target = 8160);
+alter table cotaste_user_events alter column events set storage external;
+create index if not exists cotaste_user_events_too_many on cotaste_user_events (user_id) where too_many;
+comment on table cotaste_user_events is 'state: the events of each user of an experiment, a value of follow_events';
+
+-- The experiments that events were seen of; one too many does no harm.
+create table if not exists cotaste_experiments (
+  experiment text collate "C" primary key
+);
+comment on table cotaste_experiments is 'state: the names of the experiments';
 
 -- One row: what the fold hands out.
 create table if not exists cotaste_fold_state (

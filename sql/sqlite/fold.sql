@@ -40,10 +40,35 @@ select ord, taste, sums from cotaste_users where user_id = ?1;
 select touches, weight, facts from cotaste_user_contents where user_id = ?1 and content_id = ?2;
 
 -- events
-select action, rating, occurred_at, id from user_behaviors where user_id = ?1 and content_id = ?2;
+select action, rating, occurred_at, id, experiment, variant, context_status, case when context_status is null then context end
+from user_behaviors where user_id = ?1 and content_id = ?2;
 
 -- all events
-select user_id, content_id, action, rating, occurred_at, id from user_behaviors order by user_id, content_id;
+select
+  user_id, content_id,
+  action, rating, occurred_at, id, experiment, variant, context_status, case when context_status is null then context end
+from user_behaviors order by user_id, content_id;
+
+-- events of a user
+select
+  content_id,
+  action, rating, occurred_at, id, experiment, variant, context_status, case when context_status is null then context end
+from user_behaviors where user_id = ?1;
+
+-- kept events
+select events from cotaste_user_events where user_id = ?1;
+
+-- set kept events
+insert into cotaste_user_events (user_id, events) values (?1, ?2) on conflict (user_id) do update set events = excluded.events;
+
+-- drop kept events
+delete from cotaste_user_events where user_id = ?1;
+
+-- experiments
+select experiment from cotaste_experiments;
+
+-- add experiment
+insert into cotaste_experiments (experiment) values (?1) on conflict do nothing;
 
 -- genres
 select genres from contents where content_id = ?1;
@@ -147,4 +172,6 @@ delete from cotaste_blocks;
 delete from cotaste_contents;
 update cotaste_rating_totals set measures = null, rating_users = null, last_rating_sum = null;
 delete from cotaste_fold_state;
+delete from cotaste_user_events;
+delete from cotaste_experiments;
 update cotaste_parameters set stale = 0;

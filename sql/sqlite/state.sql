@@ -74,6 +74,20 @@ create table if not exists cotaste_rating_totals (
   rating_users integer,
   last_rating_sum real
 );
+-- Who is in an experiment, with all that the user did as one value; no value when it would be too large, and the user is
+-- read from the log.
+create table if not exists cotaste_user_events (
+  user_id text primary key not null,
+  events blob,
+  too_many integer not null generated always as (events is null) stored
+);
+
+create index if not exists cotaste_user_events_too_many on cotaste_user_events (user_id) where too_many;
+
+-- The experiments that events were seen of; one too many does no harm.
+create table if not exists cotaste_experiments (
+  experiment text primary key not null
+) without rowid;
 
 -- One row: the next user's number, and the dimension of each genre in the blocks.
 create table if not exists cotaste_fold_state (
@@ -151,7 +165,8 @@ begin
 end;
 
 create trigger if not exists cotaste_queue_update
-after update of user_id, id, content_id, action, rating, occurred_at on user_behaviors
+after update of user_id, id, content_id, action, rating, occurred_at, context, experiment, variant, context_status
+on user_behaviors
 begin
   insert into cotaste_queue (user_id, content_id, lost_id) values
     (

@@ -230,7 +230,7 @@ impl Group for BlockChanges {
     }
 }
 
-fn collected(changes: &[u8]) -> Value {
+pub fn collected(changes: &[u8]) -> Value {
     if changes.is_empty() {
         return Value::Null;
     }
@@ -295,7 +295,7 @@ pub fn real(row: &Context<'_>, i: usize, name: &'static str) -> Result<Option<f6
 }
 
 /// A column read from a table: whatever is stored there, reading it does not fail.
-fn stored_text<'a>(row: &'a Context<'_>, i: usize) -> Option<&'a str> {
+pub fn stored_text<'a>(row: &'a Context<'_>, i: usize) -> Option<&'a str> {
     match row.get_raw(i) {
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => std::str::from_utf8(bytes).ok(),
         _ => None,

@@ -1,6 +1,7 @@
 //! The fold: takes keys off the queue and brings the state up to the log. In SQLite the writer is alone, so it runs in the
 //! transaction of whoever calls it.
 
+mod events;
 mod rows;
 
 use crate::failure::Result;
@@ -10,6 +11,7 @@ use cotaste_core::genre_order::{self, GenreOrder};
 use cotaste_core::measures::{Changes, Measures};
 use cotaste_core::taste::ledger::{self, changes, weight};
 use cotaste_core::{fold, taste};
+use events::Told;
 use rows::{Level1, Names, Rows};
 use rusqlite::Connection;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -138,6 +140,7 @@ pub fn rebuild(db: &Connection, now_us: i64) -> Result<i64> {
         if let Some((_, pair)) = pairs.last_mut() {
             add(pair, event, 2, &folding.weights, &folding.scale)?;
         }
+        folding.told.event(content, event, 2)?;
     }
     folding.new_user(&user, &mut pairs)?;
     let users = folding.next_ord;
@@ -160,6 +163,8 @@ struct Folding<'a> {
     blocks: BTreeMap<i64, Vec<u8>>,
     contents: BTreeMap<i64, Changes>,
     ratings: Changes,
+    /// The events read of the user at hand.
+    told: Told,
 }
 
 impl<'a> Folding<'a> {
@@ -172,6 +177,7 @@ impl<'a> Folding<'a> {
         let weights = weights.collect::<rusqlite::Result<_>>()?;
         let (genres, postings, blocks, contents, ratings) = Default::default();
         let known_order = GenreOrder::read(&genre_order)?;
+        let told = Told::new(&mut rows)?;
         Ok(Self {
             rows,
             scale,
@@ -185,6 +191,7 @@ impl<'a> Folding<'a> {
             blocks,
             contents,
             ratings,
+            told,
         })
     }
 
@@ -204,6 +211,7 @@ impl<'a> Folding<'a> {
             let before = was.as_ref().filter(|_| !keys.whole).map(|was| (was.touches > 0, &was.weight[..]));
             self.change(&mut changes, content, before, &is)?;
         }
+        self.told.write(user, keys.whole, &mut self.rows)?;
         let base = known.as_ref().filter(|_| !keys.whole);
         let followed = ledger::apply(base.map(|k| &k.taste[..]), base.map(|k| &k.sums[..]), &changes)?;
         let ord = known.as_ref().map(|known| known.ord);
@@ -219,14 +227,17 @@ impl<'a> Folding<'a> {
             touched.push((content, false, pair.touches > 0));
             self.change(&mut changes, content, None, &pair)?;
         }
+        self.told.write(user, true, &mut self.rows)?;
         let followed = ledger::apply(None, None, &changes)?;
         self.write_user(user, None, followed.as_ref(), &touched)
     }
 
     fn pair(&mut self, user: &str, content: i64) -> Result<Pair> {
         let mut pair = Pair::default();
+        self.told.content(content)?;
         let mut events = self.rows.events.query((user, content))?;
         while let Some(event) = events.next()? {
+            self.told.event(content, event, 0)?;
             add(&mut pair, event, 0, &self.weights, &self.scale)?;
         }
         Ok(pair)

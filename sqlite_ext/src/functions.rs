@@ -7,7 +7,7 @@ use crate::scalar::{pure, pure_of_nulls, Db, Pure};
 use cotaste_core::context::{self, Field};
 use cotaste_core::similarity::{self, DEFAULT_WEIGHTS};
 use cotaste_core::stats::Arms;
-use cotaste_core::{behavior, fold, genre, stats, taste, time, VERSION};
+use cotaste_core::{behavior, events, fold, genre, stats, taste, time, VERSION};
 use std::borrow::Cow;
 use std::ffi::c_int;
 
@@ -97,6 +97,7 @@ const OF_NULLS: &[(&str, c_int, Pure)] = &[
     ("followed_sums",         1, |a| Ok(part(a.optional_blob(0, "followed")?.map(taste::ledger::unpack).transpose()?.map(|f| f.1)))),
     ("apply_postings",        2, |a| Ok(fold::postings::apply(a.optional_blob(0, "users")?, changes(a, 1)?)?.into())),
     ("apply_block",           3, |a| Ok(fold::blocks::apply(a.optional_blob(0, "users")?, changes(a, 1)?, a.text(2, "genre_order")?)?.into())),
+    ("follow_events",         2, |a| Ok(events::follow(a.optional_blob(0, "events")?, changes(a, 1)?)?.into())),
 ];
 
 pub fn register(db: Db) -> Result<()> {

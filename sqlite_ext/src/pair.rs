@@ -38,12 +38,7 @@ pub struct Event<'a> {
 
 impl Pair {
     /// Adds an event.
-    pub fn add(
-        &mut self,
-        event: &Event<'_>,
-        weight_of: impl FnOnce(&str) -> Option<f64>,
-        scale: &Scale,
-    ) -> Result<()> {
+    pub fn add(&mut self, event: &Event<'_>, weight_of: impl FnOnce(&str) -> Option<f64>, scale: &Scale) -> Result<()> {
         let &Event { action, rating, occurred_at, id } = event;
         let occurred_us = time::parse_timestamp(occurred_at)?;
         if occurred_us > scale.now_us {

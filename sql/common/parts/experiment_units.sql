@@ -8,7 +8,7 @@ exposed as (
     min(ev.variant) as variant,
     max(ev.variant) as last_variant,
     min(ev.occurred_us) as first_exposure_us
-  from (select * from cotaste_events /* where key */) ev
+  from (select * from log /* where key */) ev
   where ev.experiment is not null and ev.variant is not null
     and ev.occurred_us >= coalesce(to_epoch_us($from_time), -62135596800000000)
     and ev.occurred_us < coalesce(to_epoch_us($to_time), 253402300800000000)

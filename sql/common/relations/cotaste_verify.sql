@@ -39,6 +39,28 @@ from (
     ) surplus
   ) users
   union all
+  select distinct 'cotaste_user_events', user_id, 'is not what the log gives', user_id
+  from (
+    select * from (
+      select l.user_id, l.events from cotaste_log_user_events l
+      where length(l.events) > 0
+        and not exists (select 1 from cotaste_user_events u where u.user_id = l.user_id and u.too_many)
+      except
+      select u.user_id, u.events from cotaste_user_events u
+    ) missing
+    union all
+    select * from (
+      select u.user_id, u.events from cotaste_user_events u where not u.too_many
+      except
+      select l.user_id, l.events from cotaste_log_user_events l
+    ) surplus
+  ) events
+  union all
+  select distinct 'cotaste_experiments', e.experiment, 'is missing', e.user_id
+  from cotaste_events e
+  where e.experiment is not null and e.variant is not null
+    and not exists (select 1 from cotaste_experiments x where x.experiment = e.experiment)
+  union all
   select 'cotaste_users', u.user_id, 'has another number of items than its taste', null
   from cotaste_users u
   where u.items <> taste_items(u.taste)

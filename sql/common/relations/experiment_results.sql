@@ -6,8 +6,10 @@
 -- argument: control text
 -- argument: alpha double
 -- argument: window_hours double
+-- with: experiment_others
 -- with: experiment_units
 -- with: experiment_users
+-- with: experiment_arms
 -- column: experiment text
 -- column: variant text
 -- column: users bigint
@@ -166,7 +168,7 @@ from (
                   v.first_us,
                   v.last_us,
                   max(v.goal) over (partition by v.experiment) as goal,
-                  max(v.crossover_users) over (partition by v.experiment) as crossover_users,
+                  sum(v.crossover_users) over (partition by v.experiment) as crossover_users,
                   sum(v.users) over (partition by v.experiment) as total_users,
                   case
                     when max(v.weight) over (partition by v.experiment) is null then 1.0
@@ -180,28 +182,25 @@ from (
                     cast(sum(u.users) as bigint) as users,
                     cast(sum(u.views) as bigint) as views,
                     cast(sum(u.events) as bigint) as events,
-                    cast(sum(case when u.goals > 0 then 1 else 0 end) as bigint) as converted_users,
+                    cast(sum(u.converted_users) as bigint) as converted_users,
                     cast(sum(u.goals) as bigint) as goals,
                     min(u.first_us) as first_us,
                     max(u.last_us) as last_us,
-                    max(u.crossover_users) as crossover_users,
+                    cast(sum(u.crossover_users) as bigint) as crossover_users,
                     max(u.weight) as weight
                   from (
-                    select
-                      experiment, variant, goal, 1 as users, views, events, goals, first_us, last_us, crossover_users,
-                      cast(null as double precision) as weight
-                    from users
+                    select a.*, cast(null as double precision) as weight from arms a
                     union all
                     -- A planned variant has a row, whether it has users or not.
                     select
-                      experiment, variant, cast(null as text), 0, 0, 0, 0, cast(null as bigint), cast(null as bigint), 0,
+                      experiment, cast(null as text), variant, 0, 0, 0, 0, 0, cast(null as bigint), cast(null as bigint), 0,
                       weight
                     from cotaste_experiment_weights
                   ) u
                   group by u.experiment, u.variant
                 ) v
               ) t
-              where total_users > 0
+              where total_users > 0 and variant is not null
             ) t
             left join cotaste_experiment_settings s on s.experiment = t.experiment
           ) t

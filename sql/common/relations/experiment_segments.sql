@@ -7,6 +7,7 @@
 -- argument: control text
 -- argument: alpha double
 -- argument: window_hours double
+-- with: experiment_log
 -- with: experiment_units
 -- with: experiment_users
 -- column: experiment text

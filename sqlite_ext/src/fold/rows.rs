@@ -54,6 +54,12 @@ rows! {
     user: "user",
     level_1: "level 1",
     events: "events",
+    events_of: "events of a user",
+    kept_events: "kept events",
+    set_kept_events: "set kept events",
+    drop_kept_events: "drop kept events",
+    experiments: "experiments",
+    add_experiment: "add experiment",
     genres: "genres",
     set_level_1: "set level 1",
     drop_level_1: "drop level 1",
@@ -91,7 +97,8 @@ impl Rows<'_> {
     }
 
     pub fn level_1(&mut self, user: &str, content: i64) -> Result<Option<Level1>> {
-        let read = |row: &rusqlite::Row<'_>| Ok(Level1 { touches: row.get(0)?, weight: row.get(1)?, facts: row.get(2)? });
+        let read =
+            |row: &rusqlite::Row<'_>| Ok(Level1 { touches: row.get(0)?, weight: row.get(1)?, facts: row.get(2)? });
         Ok(self.level_1.query_row((user, content), read).optional()?)
     }
 

@@ -1,6 +1,6 @@
 //! What the benches run on: MovieLens latest-small, and the synthetic behaviour of `bench/gen_synth.py`.
 
-use crate::engine::{print_timestamp, Engine};
+use crate::engine::{print_timestamp, Engine, Kind};
 use crate::golden::{movielens, read_csv, shared};
 use anyhow::{ensure, Context, Result};
 use std::fs::File;
@@ -97,6 +97,11 @@ impl Data {
         (self.read)(&self.events)
     }
 
+    /// The file of the events.
+    pub fn file(&self) -> &Path {
+        &self.events
+    }
+
     pub fn load_contents(&self, engine: &mut dyn Engine) -> Result<()> {
         let mut rows = self.contents.iter().map(|content| {
             vec![Some(content.id.to_string()), content.title.clone(), serde_json::to_string(&content.genres).ok()]
@@ -108,6 +113,30 @@ impl Data {
 /// COPY, or one transaction of prepared inserts, into the log or a table like it.
 pub fn load_events(engine: &mut dyn Engine, table: &str, events: impl Iterator<Item = Event>) -> Result<()> {
     engine.load(table, &COLUMNS, &mut events.map(Event::row))
+}
+
+/// The same with the columns read from the contexts, which `record_behavior` writes in SQLite and Postgres generates.
+pub fn load_events_with_labels(engine: &mut dyn Engine, events: impl Iterator<Item = Event>) -> Result<()> {
+    if engine.kind() == Kind::Postgres {
+        return load_events(engine, "user_behaviors", events);
+    }
+    const LABELS: [(&str, &str); 6] = [
+        ("time_of_day", "timeOfDay"),
+        ("day_of_week", "dayOfWeek"),
+        ("device", "device"),
+        ("location", "location"),
+        ("experiment", "experimentName"),
+        ("variant", "experimentVariant"),
+    ];
+    let columns: Vec<&str> =
+        COLUMNS.into_iter().chain(LABELS.map(|(column, _)| column)).chain(["context_status"]).collect();
+    let mut rows = events.map(|event| {
+        let context: serde_json::Value =
+            serde_json::from_str(event.context.as_deref().unwrap_or("{}")).unwrap_or_default();
+        let labels = LABELS.map(|(_, member)| context.get(member).and_then(|label| label.as_str()).map(str::to_string));
+        event.row().into_iter().chain(labels).chain([Some("ok".to_string())]).collect()
+    });
+    engine.load("user_behaviors", &columns, &mut rows)
 }
 
 fn read_ratings(file: &Path) -> Result<Events> {
@@ -165,10 +194,14 @@ fn make_synthetic(target: &Path, directory: &Path, users: u32, items: u32) -> Re
 
 /// A Python of our own under the target directory that has these packages.
 pub fn python(target: &Path, packages: &[&str]) -> Result<PathBuf> {
-    let venv = target.join("venv");
+    python_in(&target.join("venv"), packages)
+}
+
+/// The same in a directory of its own.
+pub fn python_in(venv: &Path, packages: &[&str]) -> Result<PathBuf> {
     let python = venv.join("bin/python");
     if !python.is_file() {
-        succeed(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
+        succeed(Command::new("python3").args(["-m", "venv"]).arg(venv))?;
     }
     let import = format!("import {}", packages.join(", "));
     if !Command::new(&python).args(["-c", &import]).stderr(std::process::Stdio::null()).status()?.success() {

@@ -15,7 +15,7 @@ pub struct Helper {
 }
 
 impl Helper {
-    fn start(command: &mut Command) -> Result<Self> {
+    pub fn start(command: &mut Command) -> Result<Self> {
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().with_context(|| format!("{command:?}"))?;
         let ask = child.stdin.take().context("no standard input")?;
@@ -117,6 +117,6 @@ fn script(name: &str) -> PathBuf {
 }
 
 /// A contender that cannot run is left out, and that is told.
-fn told(name: &str, started: Result<Helper>) -> Option<Helper> {
+pub fn told(name: &str, started: Result<Helper>) -> Option<Helper> {
     started.inspect_err(|error| println!("SKIPPED: {name}: {error:#}")).ok()
 }

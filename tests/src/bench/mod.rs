@@ -3,6 +3,7 @@
 
 mod context;
 mod data;
+mod experiments;
 mod figures;
 mod helper;
 mod sets;
@@ -15,7 +16,7 @@ use crate::postgres::PostgresHost;
 use crate::run::Scratch;
 use crate::sqlite::SqliteHost;
 use crate::Options;
-use anyhow::{bail, Result};
+use anyhow::{bail, Context, Result};
 use figures::Figures;
 
 /// How often each contender runs, in turn with the others.
@@ -42,7 +43,8 @@ pub fn run(name: &str, options: &Options) -> Result<()> {
     let bench: Bench = match name {
         "similarity" => similarity::run,
         "context" => context::run,
-        _ => bail!("there is no bench {name}: context, similarity"),
+        "experiments" => experiments::run,
+        _ => bail!("there is no bench {name}: context, experiments, similarity"),
     };
     for engine in ENGINES.into_iter().filter(|name| options.engine.as_deref().is_none_or(|only| only == *name)) {
         on(engine, options, |space| bench(space, engine, options, &mut figures))?;
@@ -67,4 +69,17 @@ fn on(engine: &str, options: &Options, work: impl FnOnce(Spaces<'_>) -> Result<(
     let cluster = Cluster::start_with(pg_config, &library, SETTINGS)?;
     let mut host = PostgresHost::new(cluster, || bail!("a bench plants nothing"))?;
     work(&mut || host.space())
+}
+
+/// A number from the environment.
+pub fn setting(variable: &str, otherwise: u32) -> Result<u32> {
+    match std::env::var(variable) {
+        Ok(text) if !text.is_empty() => text.parse().with_context(|| format!("{variable}={text}")),
+        _ => Ok(otherwise),
+    }
+}
+
+/// How often each contender runs.
+pub fn runs() -> Result<usize> {
+    Ok(setting("COTASTE_BENCH_RUNS", RUNS as u32)?.max(1) as usize)
 }

@@ -18,7 +18,7 @@ mod top;
 
 use super::data::Data;
 use super::figures::Figures;
-use super::Spaces;
+use super::{runs, setting, Spaces};
 use crate::Options;
 use anyhow::{Context, Result};
 use space::Space;
@@ -62,17 +62,4 @@ pub fn run(fresh: Spaces<'_>, engine: &str, options: &Options, figures: &mut Fig
         growth::run(fresh, engine, items, options, figures)?;
     }
     Ok(())
-}
-
-/// A number from the environment.
-fn setting(variable: &str, otherwise: u32) -> Result<u32> {
-    match std::env::var(variable) {
-        Ok(text) if !text.is_empty() => text.parse().with_context(|| format!("{variable}={text}")),
-        _ => Ok(otherwise),
-    }
-}
-
-/// How often each contender runs.
-fn runs() -> Result<usize> {
-    Ok(setting("COTASTE_BENCH_RUNS", super::RUNS as u32)?.max(1) as usize)
 }

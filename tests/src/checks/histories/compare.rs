@@ -1,5 +1,6 @@
 //! The answers of the database beside those of the model.
 
+use super::experiments::{self, Asked};
 use super::measures;
 use super::model::{clock, Likeness, Model};
 use crate::engine::{quote, Engine, Kind};
@@ -22,6 +23,7 @@ struct Answers {
     view: Vec<Vec<String>>,
     detail: Vec<Vec<String>>,
     shared_content: String,
+    experiments: [Asked; 2],
 }
 
 /// Compares everything; `turn` chooses the user and the pair that are asked in more ways. Returns the model.
@@ -30,7 +32,7 @@ pub fn compare(engine: &mut dyn Engine, users: &[&str], turn: usize) -> Result<M
     let pair = (asked, users[(turn / users.len() + 1) % users.len()]);
     for _ in 0..500 {
         let model = Model::read(engine)?;
-        let answers = ask(engine, asked, pair)?;
+        let answers = ask(engine, &model, turn, asked, pair)?;
         let measured = measures::ask(engine, turn, model.now)?;
         if model.crossed(clock(engine)?) {
             std::thread::sleep(Duration::from_millis(2));
@@ -41,12 +43,14 @@ pub fn compare(engine: &mut dyn Engine, users: &[&str], turn: usize) -> Result<M
         view(&answers, asked)?;
         detail(&model, &answers, pair)?;
         measures::compare(&model, &measured)?;
+        answers.experiments.iter().try_for_each(|asked| asked.check(&model))?;
         return Ok(model);
     }
     anyhow::bail!("events became due all the time")
 }
 
-fn ask(engine: &mut dyn Engine, asked: &str, (a, b): (&str, &str)) -> Result<Answers> {
+fn ask(engine: &mut dyn Engine, model: &Model, turn: usize, asked: &str, (a, b): (&str, &str)) -> Result<Answers> {
+    let experiments = experiments::ask(engine, model, turn)?;
     let (a, b, asked) = (quote(a), quote(b), quote(asked));
     let columns = "s.user_id, s.similarity, s.jaccard, s.genre_cosine, s.shared_items, s.rank";
     let ks = KS.map(|k| format!("select cast({k} as bigint) as k")).join(" union all ");
@@ -65,6 +69,7 @@ fn ask(engine: &mut dyn Engine, asked: &str, (a, b): (&str, &str)) -> Result<Ans
             "select similarity, jaccard, genre_cosine, shared_items from user_similarity_detail({a}, {b})"
         ))?,
         shared_content: engine.value(&format!("select count(*) from shared_content({a}, {b})"))?,
+        experiments,
     })
 }
 

@@ -78,7 +78,11 @@ pub fn ask(engine: &mut dyn Engine, turn: usize, now: i64) -> Result<Answers> {
         let rows = engine.query(&sql).with_context(|| format!("{asked:?}"))?;
         trending.push((asked, rows));
     }
-    trending.push((Asked::default(), engine.query("select content_id, score, events, rank, rank_key, half_life_hours, as_of from trending_content")?));
+    trending.push((
+        Asked::default(),
+        engine
+            .query("select content_id, score, events, rank, rank_key, half_life_hours, as_of from trending_content")?,
+    ));
     Ok(Answers {
         all: engine.query(&format!("select {columns} from content_metrics order by content_id"))?,
         content,
@@ -138,7 +142,8 @@ fn metrics(model: &Model, answers: &Answers) -> Result<()> {
     let ids: BTreeSet<i64> = contents.keys().chain(model.catalogue.keys()).copied().collect();
     let listed: Vec<i64> = answers.all.iter().map(|row| Ok(row[0].parse()?)).collect::<Result<_>>()?;
     ensure!(listed == ids.iter().copied().collect::<Vec<_>>(), "content_metrics has {listed:?}, {ids:?} expected");
-    let last: Vec<f64> = contents.values().flat_map(|pairs| pairs.values()).filter_map(|events| last_rating(events)).collect();
+    let last: Vec<f64> =
+        contents.values().flat_map(|pairs| pairs.values()).filter_map(|events| last_rating(events)).collect();
     let prior = (!last.is_empty()).then(|| last.iter().sum::<f64>() / last.len() as f64);
     let none = Pairs::new();
     for row in &answers.all {
@@ -146,7 +151,12 @@ fn metrics(model: &Model, answers: &Answers) -> Result<()> {
         let pairs = contents.get(&id).unwrap_or(&none);
         one(model, pairs, prior, row).with_context(|| format!("content_metrics of {id}: {row:?}"))?;
     }
-    let same: Vec<&[String]> = answers.all.iter().filter(|row| row[0] == answers.content.to_string()).map(|row| &row[..COLUMNS.len() - 1]).collect();
+    let same: Vec<&[String]> = answers
+        .all
+        .iter()
+        .filter(|row| row[0] == answers.content.to_string())
+        .map(|row| &row[..COLUMNS.len() - 1])
+        .collect();
     for (how, rows) in [("function", &answers.one), ("filtered view", &answers.filtered)] {
         let rows: Vec<&[String]> = rows.iter().map(|row| &row[..COLUMNS.len() - 1]).collect();
         ensure!(rows == same, "content_metrics of {}: the view has {same:?}, the {how} {rows:?}", answers.content);
@@ -158,12 +168,18 @@ fn one(model: &Model, pairs: &Pairs<'_>, prior: Option<f64>, row: &[String]) -> 
     let events = || pairs.values().flatten();
     let of = |action: &str| events().filter(|event| event.action == action).count() as f64;
     let users = |is: &dyn Fn(&Vec<&Event>) -> bool| pairs.values().filter(|events| is(events)).count() as f64;
-    let did = |events: &Vec<&Event>, actions: &[&str]| events.iter().any(|event| actions.contains(&event.action.as_str()));
+    let did =
+        |events: &Vec<&Event>, actions: &[&str]| events.iter().any(|event| actions.contains(&event.action.as_str()));
     let ratio = |a: f64, b: f64| (b > 0.0).then(|| a / b);
     let (views, completes, skips) = (of("view"), of("complete"), of("skip"));
     let starters = users(&|events| did(events, &["view", "complete", "skip"]));
     let (completers, skippers) = (users(&|events| did(events, &["complete"])), users(&|events| did(events, &["skip"])));
-    let orphans = pairs.values().filter(|events| !did(events, &["view"])).flatten().filter(|event| event.action == "complete").count();
+    let orphans = pairs
+        .values()
+        .filter(|events| !did(events, &["view"]))
+        .flatten()
+        .filter(|event| event.action == "complete")
+        .count();
     let ratings: Vec<f64> = events().filter(|event| event.action == "rate").filter_map(|event| event.rating).collect();
     let last: Vec<f64> = pairs.values().filter_map(|events| last_rating(events)).collect();
     let mean = |values: &[f64]| ratio(values.iter().sum(), values.len() as f64);
@@ -189,7 +205,9 @@ fn one(model: &Model, pairs: &Pairs<'_>, prior: Option<f64>, row: &[String]) -> 
         Some(last.len() as f64),
         mean(&last),
         bayes,
-        mean(&last).and_then(|mean| wilson(mean / 10.0 * last.len() as f64, last.len() as f64)).map(|interval| 10.0 * interval.0),
+        mean(&last)
+            .and_then(|mean| wilson(mean / 10.0 * last.len() as f64, last.len() as f64))
+            .map(|interval| 10.0 * interval.0),
         Some(pairs.len() as f64),
         Some(users(&|events| did(events, &["view"]))),
     ];
@@ -206,7 +224,10 @@ fn one(model: &Model, pairs: &Pairs<'_>, prior: Option<f64>, row: &[String]) -> 
     // Its time is a little later than the model's.
     let (value, size) = score(model, pairs, number(model, "trending_half_life_hours")?, model.now)?;
     let got: f64 = row[25].parse()?;
-    ensure!((got - value).abs() <= 1e-3 * value.abs() + TOLERANCE * size, "trending_score: {value} expected, got {got}");
+    ensure!(
+        (got - value).abs() <= 1e-3 * value.abs() + TOLERANCE * size,
+        "trending_score: {value} expected, got {got}"
+    );
     Ok(())
 }
 
@@ -254,7 +275,10 @@ fn trending(model: &Model, asked: &Asked, rows: &[Vec<String>]) -> Result<()> {
         // The key is the logarithm of the score as of 1970.
         if let Ok(key) = row[4].parse::<f64>() {
             let back = (key - as_of as f64 / (half_life * HOUR)).exp2();
-            ensure!((back - got).abs() <= 1e-6 * got.abs() + 1e-300, "{id}: the key {key} is that of {back}, the score {got}");
+            ensure!(
+                (back - got).abs() <= 1e-6 * got.abs() + 1e-300,
+                "{id}: the key {key} is that of {back}, the score {got}"
+            );
         } else {
             ensure!(got <= 0.0, "{id} has no rank key and the score {got}");
         }

@@ -4,6 +4,7 @@
 //! `COTASTE_HISTORIES` says how many (60, as far as 20 seconds allow), `COTASTE_HISTORY` asks for one seed alone.
 
 mod compare;
+mod experiments;
 mod measures;
 mod model;
 mod steps;

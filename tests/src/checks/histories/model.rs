@@ -1,5 +1,6 @@
 //! What similarity should be, computed from the rows of the log and nothing else: no state and no function of cotaste.
 
+use super::experiments::labels;
 use crate::engine::{Engine, Kind, NULL};
 use anyhow::{Context, Result};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -15,7 +16,7 @@ pub struct Model {
     pub times: Vec<i64>,
     /// The ids of the log's rows.
     pub ids: Vec<i64>,
-    /// The log, for other measures.
+    /// All events, those in the future included.
     pub log: Vec<Event>,
     pub settings: HashMap<String, String>,
     /// The genres of the catalogue's contents.
@@ -34,6 +35,8 @@ pub struct Event {
     pub rating: Option<f64>,
     pub weight: f64,
     pub at: i64,
+    pub experiment: Option<String>,
+    pub variant: Option<String>,
 }
 
 #[derive(Default)]
@@ -87,15 +90,19 @@ impl Model {
             cosine_weight: number("cosine_weight")?,
         };
         let mut dated: BTreeMap<String, Dated> = BTreeMap::new();
-        for row in engine.query("select user_id, content_id, action, rating, occurred_at, id from user_behaviors")? {
+        let columns =
+            "user_id, content_id, action, rating, occurred_at, id, experiment, variant, context_status, context";
+        for row in engine.query(&format!("select {columns} from user_behaviors"))? {
             let (content, at): (i64, i64) = (row[1].parse()?, read_timestamp(&row[4])?);
             model.times.push(at);
             model.ids.push(row[5].parse()?);
-            let rating = Some(&row[3]).filter(|rating| *rating != NULL).map(|rating| rating.parse::<f64>()).transpose()?;
+            let rating =
+                Some(&row[3]).filter(|rating| *rating != NULL).map(|rating| rating.parse::<f64>()).transpose()?;
             let times = if row[2] == "rate" { rating.map_or(0.0, |rating| (rating - 5.0) / 2.5) } else { 1.0 };
             let weight = number(&format!("action_weight.{}", row[2]))? * times;
             let (id, user, action) = (row[5].parse()?, row[0].clone(), row[2].clone());
-            model.log.push(Event { id, user, content, action, rating, weight, at });
+            let [experiment, variant] = labels(&row[6..]);
+            model.log.push(Event { id, user, content, action, rating, weight, at, experiment, variant });
             if at > now {
                 continue;
             }

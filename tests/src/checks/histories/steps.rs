@@ -8,7 +8,7 @@ use anyhow::{bail, Result};
 /// In the order of bytes, which is no language's.
 pub const USERS: [&str; 6] = ["B", "a", "aa", "b-1", "u10", "\u{e9}"];
 pub const CONTENTS: usize = 8;
-const EVENT_COLUMNS: [&str; 6] = ["user_id", "content_id", "action", "rating", "occurred_at", "event_id"];
+const EVENT_COLUMNS: [&str; 7] = ["user_id", "content_id", "action", "rating", "occurred_at", "event_id", "context"];
 const MINUTE: i64 = 60_000_000;
 const DAY: i64 = 1440 * MINUTE;
 
@@ -172,7 +172,8 @@ impl Steps {
         let rows: Vec<String> = (0..rows)
             .map(|_| {
                 let at = if timed { format!(", {}", quote(&self.time())) } else { String::new() };
-                format!("({}, {}{at})", self.event(), quote_or_null(self.event_id().as_deref()))
+                let (event, event_id, context) = (self.event(), self.event_id(), self.context());
+                format!("({event}, {}, {context}{at})", quote_or_null(event_id.as_deref()))
             })
             .collect();
         let verb = match self.kind {
@@ -183,24 +184,25 @@ impl Steps {
         };
         let columns = if timed { ", occurred_at" } else { "" };
         Act::Sql(format!(
-            "{verb} into user_behaviors (user_id, content_id, action, rating, event_id{columns}) values {}",
+            "{verb} into user_behaviors (user_id, content_id, action, rating, event_id, context{columns}) values {}",
             rows.join(", ")
         ))
     }
 
     fn insert_select(&mut self) -> Act {
         let (user, filter, time) = (quote(self.user()), self.filter(), quote(&self.time()));
-        let columns = "user_id, content_id, action, rating, occurred_at";
+        let columns = "user_id, content_id, action, rating, occurred_at, context";
         Act::Sql(match self.random.below(if self.kind == Kind::Postgres { 3 } else { 2 }) {
             0 => format!(
-                "insert into user_behaviors ({columns}) select {user}, content_id, action, rating, occurred_at from user_behaviors where {filter} order by id limit 6"
+                "insert into user_behaviors ({columns}) select {user}, content_id, action, rating, occurred_at, context from user_behaviors where {filter} order by id limit 6"
             ),
             1 => format!(
-                "insert into user_behaviors ({columns}) select u.user_id, c.content_id, 'view', null, {} from (select distinct user_id from user_behaviors) u cross join contents c where c.content_id % 3 = 1",
-                if self.kind == Kind::Postgres { format!("timestamptz {time}") } else { time }
+                "insert into user_behaviors ({columns}) select u.user_id, c.content_id, 'view', null, {}, {} from (select distinct user_id from user_behaviors) u cross join contents c where c.content_id % 3 = 1",
+                if self.kind == Kind::Postgres { format!("timestamptz {time}") } else { time },
+                self.context()
             ),
             _ => format!(
-                "with moved as (delete from user_behaviors where {filter} returning content_id, action, rating, occurred_at) insert into user_behaviors ({columns}) select {user}, content_id, action, rating, occurred_at from moved"
+                "with moved as (delete from user_behaviors where {filter} returning content_id, action, rating, occurred_at, context) insert into user_behaviors ({columns}) select {user}, content_id, action, rating, occurred_at, context from moved"
             ),
         })
     }
@@ -208,21 +210,24 @@ impl Steps {
     fn record(&mut self) -> Act {
         let at = if self.random.percent(60) { quote(&self.time()) } else { "null".into() };
         Act::Sql(format!(
-            "select record_behavior({}, null, {at}, {})",
+            "select record_behavior({}, {}, {at}, {})",
             self.event(),
+            self.context(),
             quote_or_null(self.event_id().as_deref())
         ))
     }
 
     fn update(&mut self) -> Act {
         let mut sets = Vec::new();
-        for column in self.random.sample(6, 1).into_iter().chain(self.random.sample(6, 2)) {
+        for column in self.random.sample(8, 1).into_iter().chain(self.random.sample(8, 2)) {
             sets.push(match column {
                 0 => format!("user_id = {}", quote(self.user())),
                 1 => format!("content_id = {}", self.content_id()),
                 2 => format!("action = {}", quote(self.action())),
                 3 => format!("rating = {}", self.rating()),
                 4 => format!("occurred_at = {}", quote(&self.time())),
+                5 => format!("context = {}", self.context()),
+                6 if self.kind == Kind::Sqlite => self.random.pick(&["variant = 'a'", "experiment = 'y'"]).into(),
                 _ => format!("event_id = {}", quote_or_null(self.event_id().as_deref())),
             });
         }
@@ -288,6 +293,7 @@ impl Steps {
             0 => ("taste_half_life_hours", self.random.pick(&["720", "168", "24", "100000"])),
             1 => ("jaccard_weight", self.random.pick(&["0.7", "0.5", "0", "1"])),
             2 => ("cosine_weight", self.random.pick(&["0.3", "0.5", "0", "1"])),
+            3 if self.random.percent(60) => return self.experiment_setting(),
             3 => ("action_weight.rate", self.random.pick(&["1", "2"])),
             4 => ("action_weight.skip", self.random.pick(&["-1", "-2", "0", "0.5"])),
             5 => ("action_weight.like", self.random.pick(&["3", "0.25"])),
@@ -296,12 +302,49 @@ impl Steps {
         Act::Sql(format!("update cotaste_settings set value = '{value}' where key = '{key}'"))
     }
 
+    /// What experiments are asked when nothing is said, or that a user's events are to be left in the log.
+    fn experiment_setting(&mut self) -> Act {
+        let (key, value) = match self.random.below(5) {
+            0 => ("experiment_goal.x", self.random.pick(&["view", "rating >= 7.5"])),
+            1 => ("experiment_window_hours.x", self.random.pick(&["24", "480"])),
+            2 => ("conversion_action", self.random.pick(&["complete", "like"])),
+            _ => {
+                let user = quote(self.user());
+                return Act::Sql(format!("update cotaste_user_events set events = null where user_id = {user}"));
+            }
+        };
+        Act::Sql(format!(
+            "insert into cotaste_settings (key, value) values ('{key}', '{value}') on conflict (key) do update set value = excluded.value"
+        ))
+    }
+
+    /// A literal: mostly none, or an experiment and a variant.
+    fn context(&mut self) -> String {
+        const CONTEXTS: [&str; 6] = [
+            r#"{"experimentName":"x","experimentVariant":"a"}"#,
+            r#"{"experimentName":"x","experimentVariant":"b"}"#,
+            r#"{"experimentName":"y","experimentVariant":"a"}"#,
+            r#"{"device":"tv","experimentName":"y","experimentVariant":""b\ é"}"#,
+            r#"{"experimentName":"x"}"#,
+            "{",
+        ];
+        match self.random.below(10) {
+            0..4 => "null".into(),
+            // The same again and again, or everybody would be in two variants.
+            4..7 => quote(CONTEXTS[0]),
+            7 => quote(CONTEXTS[3]),
+            _ => quote(self.random.pick(&CONTEXTS)),
+        }
+    }
+
     fn loaded(&mut self) -> Vec<Option<String>> {
         let rating = Some(self.rating()).filter(|rating| rating != "null");
         let (user, content, action) = (self.user().into(), self.content_id().to_string(), self.action().into());
         // A repeated event id would refuse the whole load.
         let event_id = (self.random.percent(5)).then(|| format!("l{}", self.random.below(100_000)));
-        vec![Some(user), Some(content), Some(action), rating, Some(self.time()), event_id]
+        let context = Some(self.context()).filter(|context| context != "null");
+        let context = context.map(|literal| literal.trim_matches('\'').to_string());
+        vec![Some(user), Some(content), Some(action), rating, Some(self.time()), event_id, context]
     }
 
     /// `user_id, content_id, action, rating`.

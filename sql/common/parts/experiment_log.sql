@@ -1,0 +1,4 @@
+-- Everybody's events.
+log as (
+  select * from cotaste_events
+)
