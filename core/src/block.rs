@@ -62,6 +62,13 @@ const fn damaged(problem: &'static str) -> Error {
     Error::corrupt("block", problem)
 }
 
+/// How many users of a block have touched a content.
+pub fn touching(bytes: &[u8]) -> Result<u32> {
+    let (sizes, _) = read(bytes)?;
+    let touching = sizes.iter().filter(|size| !matches!(u32::from_le_bytes(**size), 0 | VACANT));
+    Ok(touching.count() as u32)
+}
+
 /// Changes a block, or makes one.
 #[derive(Debug, Clone)]
 pub struct BlockBuilder {

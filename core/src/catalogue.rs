@@ -33,6 +33,9 @@ pub const CONTENT_MEASURES: &str = include_str!("../../sql/common/content_measur
 /// The mean of every user's last rating of every content: a select.
 pub const MEAN_RATING: &str = include_str!("../../sql/common/mean_rating.sql");
 
+/// What contents have in common: views over the state.
+pub const CONTENTS: &str = include_str!("../../sql/common/contents.sql");
+
 /// What makes a space that is older than its state's tables whole.
 pub const ADOPT: &str = include_str!("../../sql/common/adopt.sql");
 
@@ -117,7 +120,7 @@ macro_rules! relation_files {
 }
 
 /// In the order of creation: a relation may read those before it.
-const FILES: [&str; 18] = relation_files![
+const FILES: [&str; 23] = relation_files![
     "user_similarity_detail",
     "similar_users",
     "shared_content",
@@ -128,6 +131,11 @@ const FILES: [&str; 18] = relation_files![
     "favorite_genres",
     "preferred_time_slots",
     "user_analytics",
+    "cotaste_watched_with",
+    "cotaste_similar_by_users",
+    "also_watched",
+    "similar_content",
+    "user_genre_embeddings",
     "experiment_results",
     "experiment_summary",
     "experiment_timeline",
@@ -153,7 +161,8 @@ pub fn relations() -> &'static [Relation] {
     &RELATIONS
 }
 
-fn read(file: &'static str) -> Option<Relation> {
+/// A relation from the text of its file.
+pub fn read(file: &'static str) -> Option<Relation> {
     let (first, mut rest) = file.split_once('\n')?;
     let (name, comment) = first.strip_prefix("-- ")?.split_once(": ")?;
     let mut relation =

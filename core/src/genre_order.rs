@@ -57,6 +57,31 @@ impl GenreOrder {
     }
 }
 
+/// The genres of orders and tastes together, ascending: the dimensions of vectors of tastes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Dimensions(BTreeSet<String>);
+
+impl Dimensions {
+    /// Adds the genres of an order and those of a taste.
+    pub fn add(&mut self, order: Option<&str>, taste: Option<&[u8]>) -> Result<()> {
+        self.0.extend(order.map_or(Ok(Vec::new()), keys)?);
+        if let Some(taste) = taste {
+            for (key, _) in Taste::read(taste)?.genres() {
+                let key = std::str::from_utf8(key).map_err(|_| Error::corrupt("taste", "a key is not UTF-8"))?;
+                if !self.0.contains(key) {
+                    self.0.insert(key.to_owned());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// As a JSON array.
+    pub fn json(&self) -> Result<String> {
+        serde_json::to_string(&self.0).map_err(|_| Error::Internal)
+    }
+}
+
 fn keys(json: &str) -> Result<Vec<String>> {
     serde_json::from_str(json).map_err(|_| damaged("is not a JSON array of texts"))
 }

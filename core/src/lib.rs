@@ -10,6 +10,7 @@ pub mod block;
 mod bytes;
 pub mod catalogue;
 pub mod context;
+pub mod embedding;
 mod error;
 pub mod events;
 pub mod exact;

@@ -5,6 +5,7 @@
 
 mod aggregates;
 mod convert;
+mod embeddings;
 mod experiment_aggregates;
 mod experiment_functions;
 mod functions;

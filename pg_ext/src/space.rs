@@ -3,7 +3,8 @@
 
 use crate::convert::report;
 use cotaste_core::catalogue::{
-    relations, Named, Relation, Type, ADOPT, CONTENT_MEASURES, EXPERIMENT_VIEWS, MEAN_RATING, SETTINGS, STATE, VIEWS,
+    relations, Named, Relation, Type, ADOPT, CONTENTS, CONTENT_MEASURES, EXPERIMENT_VIEWS, MEAN_RATING, SETTINGS,
+    STATE, VIEWS,
 };
 use cotaste_core::Error;
 use pgrx::prelude::*;
@@ -16,6 +17,8 @@ const MEASURES: &str = include_str!("../../sql/postgres/measures.sql");
 const NEIGHBOURS: &str = include_str!("../../sql/postgres/neighbours.sql");
 const TRIGGERS: &str = include_str!("../../sql/postgres/triggers.sql");
 const TASTES: &str = include_str!("../../sql/postgres/tastes.sql");
+const ENGINE_CONTENTS: &str = include_str!("../../sql/postgres/contents.sql");
+const EMBEDDINGS: &str = include_str!("../../sql/postgres/embeddings.sql");
 const FUNCTIONS: &str = include_str!("../../sql/postgres/functions.sql");
 
 /// Without it the planner takes one-row tables for tables of hundreds of rows, and joins of them for work worth JIT.
@@ -29,17 +32,21 @@ fn cotaste_space_sql() -> SetOfIterator<'static, String> {
     let views = [ENGINE_VIEWS, VIEWS, EXPERIMENT_VIEWS, STATE].map(replaceable);
     let measures = MEASURES.replace("@content_measures@", CONTENT_MEASURES).replace("@mean_rating@", MEAN_RATING);
     let functions_of_state = [FOLD.to_string(), replaceable(TASTES), NEIGHBOURS.to_string(), measures];
+    let contents = [ENGINE_CONTENTS, CONTENTS].map(replaceable).into_iter().chain([EMBEDDINGS.to_string()]);
     let relations = relations().iter().map(|relation| [view(relation), functions(relation)].concat());
     let rest = [FUNCTIONS, TRIGGERS, SETTINGS, ADOPT, ANALYZE].map(String::from);
-    let parts = tables.into_iter().chain(views).chain(functions_of_state).chain(relations).chain(rest);
+    let parts = tables.into_iter().chain(views).chain(functions_of_state).chain(contents).chain(relations).chain(rest);
     SetOfIterator::new(parts)
 }
 
 /// Functions of the relations' names for a schema that has no space yet: they answer NOT_INITIALIZED. Their text
-/// parameters are of a domain, so that the space's own functions always win once they exist.
+/// parameters are of a domain, so that the space's own functions always win once they exist; one that may be left out
+/// would not decide.
 #[pg_extern]
 fn cotaste_stand_in_sql() -> SetOfIterator<'static, String> {
-    let takes_text = |relation: &&Relation| parameters(relation).iter().any(|p| p.r#type == Type::Text);
+    let takes_text = |relation: &&Relation| {
+        parameters(relation).iter().any(|p| p.r#type == Type::Text && default(relation, p).is_empty())
+    };
     SetOfIterator::new(relations().iter().filter(takes_text).map(stand_in))
 }
 

@@ -1041,6 +1041,214 @@ create aggregate bh_adjust(p double precision, "position" bigint) (
 comment on aggregate bh_adjust(double precision, bigint) is
   'p values adjusted by Benjamini and Hochberg as a JSON array by position; NULL stays null and does not count';
 
+-- Embeddings: arrays of single precision, which pgvector casts to its vector and back
+
+create function to_embedding(embedding real[]) returns real[]
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'to_embedding_wrapper';
+comment on function to_embedding(real[]) is
+  'the embedding, checked: 1 to 16000 finite numbers';
+
+create function to_embedding(embedding text) returns real[]
+  language c immutable strict parallel safe cost 50 as 'MODULE_PATHNAME', 'to_embedding_json_wrapper';
+comment on function to_embedding(text) is
+  'an embedding from a JSON array of numbers';
+
+create function to_embedding(embedding bytea) returns real[]
+  language c immutable strict parallel safe cost 10 as 'MODULE_PATHNAME', 'to_embedding_bytes_wrapper';
+comment on function to_embedding(bytea) is
+  'an embedding from its numbers as 32-bit floats, little-endian';
+
+create function to_embedding(embedding double precision[]) returns real[]
+  language c immutable strict parallel safe cost 10 as 'MODULE_PATHNAME', 'to_embedding_double_wrapper';
+comment on function to_embedding(double precision[]) is
+  'an embedding from doubles, each rounded to single precision';
+
+create function embedding_json(embedding real[]) returns text
+  language c immutable strict parallel safe cost 50 as 'MODULE_PATHNAME', 'embedding_json_wrapper';
+comment on function embedding_json(real[]) is
+  'an embedding as a JSON array';
+
+create function embedding_similarity(a real[], b real[]) returns double precision
+  language c immutable strict parallel safe cost 10 as 'MODULE_PATHNAME', 'embedding_similarity_wrapper';
+comment on function embedding_similarity(real[], real[]) is
+  'cosine of two embeddings of one dimension, -1 to 1; NULL when one is zero';
+
+create function embedding_similarity(a text, b text) returns double precision
+  language c immutable strict parallel safe cost 100 as 'MODULE_PATHNAME', 'embedding_similarity_json_wrapper';
+comment on function embedding_similarity(text, text) is
+  'cosine of two embeddings in JSON; NULL when one is zero';
+
+create function embedding_similarity(a bytea, b bytea) returns double precision
+  language c immutable strict parallel safe cost 10 as 'MODULE_PATHNAME', 'embedding_similarity_bytes_wrapper';
+comment on function embedding_similarity(bytea, bytea) is
+  'cosine of two embeddings given as 32-bit floats, little-endian; NULL when one is zero';
+
+create function embedding_similarity(a double precision[], b double precision[]) returns double precision
+  language c immutable strict parallel safe cost 10 as 'MODULE_PATHNAME', 'embedding_similarity_double_wrapper';
+comment on function embedding_similarity(double precision[], double precision[]) is
+  'cosine of two embeddings given as doubles, each rounded to single precision; NULL when one is zero';
+
+create function check_embedding(embedding real[], dim bigint) returns boolean
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'check_embedding_wrapper';
+comment on function check_embedding(real[], bigint) is
+  'true, or INVALID_ARGUMENT: 1 to 16000 finite numbers, as many as dim says';
+
+create function check_model(model text) returns boolean
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'check_model_wrapper';
+comment on function check_model(text) is
+  'true, or INVALID_ARGUMENT: 1 to 200 bytes';
+
+create function nearest_contents_step(state internal, content_id bigint, embedding real[], probe real[], k bigint) returns internal
+  language c immutable parallel safe cost 5 as 'MODULE_PATHNAME', 'nearest_contents_step_wrapper';
+comment on function nearest_contents_step(internal, bigint, real[], real[], bigint) is
+  'part of nearest_contents: looks at a row';
+
+create function nearest_contents_combine(state internal, other internal) returns internal
+  language c immutable parallel safe as 'MODULE_PATHNAME', 'nearest_contents_combine_wrapper';
+comment on function nearest_contents_combine(internal, internal) is
+  'part of nearest_contents: joins two states';
+
+create function nearest_contents_serial(state internal) returns bytea
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'nearest_contents_serial_wrapper';
+comment on function nearest_contents_serial(internal) is
+  'part of nearest_contents: a state on its way';
+
+create function nearest_contents_deserial(state bytea, other internal) returns internal
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'nearest_contents_deserial_wrapper';
+comment on function nearest_contents_deserial(bytea, internal) is
+  'part of nearest_contents: a state that arrived';
+
+create function nearest_contents_final(state internal) returns text
+  language c immutable parallel safe as 'MODULE_PATHNAME', 'nearest_contents_final_wrapper';
+comment on function nearest_contents_final(internal) is
+  'part of nearest_contents: the ids';
+
+create aggregate nearest_contents(content_id bigint, embedding real[], probe real[], k bigint) (
+  sfunc = nearest_contents_step, stype = internal, sspace = 4096, combinefunc = nearest_contents_combine,
+  serialfunc = nearest_contents_serial, deserialfunc = nearest_contents_deserial, finalfunc = nearest_contents_final,
+  parallel = safe
+);
+comment on aggregate nearest_contents(bigint, real[], real[], bigint) is
+  'the ids of the k embeddings nearest to a probe by cosine, exactly, ties by id, as a JSON array; [] without rows';
+
+create function embedding_mean_step(state internal, embedding real[]) returns internal
+  language c immutable parallel safe as 'MODULE_PATHNAME', 'embedding_mean_step_wrapper';
+comment on function embedding_mean_step(internal, real[]) is
+  'part of embedding_mean: adds a row';
+
+create function embedding_mean_combine(state internal, other internal) returns internal
+  language c immutable parallel safe as 'MODULE_PATHNAME', 'embedding_mean_combine_wrapper';
+comment on function embedding_mean_combine(internal, internal) is
+  'part of embedding_mean: joins two states';
+
+create function embedding_mean_serial(state internal) returns bytea
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'embedding_mean_serial_wrapper';
+comment on function embedding_mean_serial(internal) is
+  'part of embedding_mean: a state on its way';
+
+create function embedding_mean_deserial(state bytea, other internal) returns internal
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'embedding_mean_deserial_wrapper';
+comment on function embedding_mean_deserial(bytea, internal) is
+  'part of embedding_mean: a state that arrived';
+
+create function embedding_mean_final(state internal) returns real[]
+  language c immutable parallel safe as 'MODULE_PATHNAME', 'embedding_mean_final_wrapper';
+comment on function embedding_mean_final(internal) is
+  'part of embedding_mean: the value';
+
+create aggregate embedding_mean(embedding real[]) (
+  sfunc = embedding_mean_step, stype = internal, sspace = 4096, combinefunc = embedding_mean_combine,
+  serialfunc = embedding_mean_serial, deserialfunc = embedding_mean_deserial, finalfunc = embedding_mean_final,
+  parallel = safe
+);
+comment on aggregate embedding_mean(real[]) is
+  'the mean direction of embeddings, of length 1, with the same bits for every order of the rows';
+
+create function posting_length(users bytea) returns bigint
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'posting_length_wrapper';
+comment on function posting_length(bytea) is
+  'how many users a posting list holds';
+
+create function posting_bitmap(users bytea) returns bytea
+  language c immutable strict parallel safe cost 20 as 'MODULE_PATHNAME', 'posting_bitmap_wrapper';
+comment on function posting_bitmap(bytea) is
+  'a posting list with one bit a place, for posting_shared';
+
+create function posting_shared(users bytea, members bytea) returns bigint
+  language c immutable strict parallel safe cost 10 as 'MODULE_PATHNAME', 'posting_shared_wrapper';
+comment on function posting_shared(bytea, bytea) is
+  'how many users of a posting list have their bit set';
+
+create function block_touching(users bytea) returns bigint
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'block_touching_wrapper';
+comment on function block_touching(bytea) is
+  'how many users of a block have touched a content';
+
+create function taste_embedding(taste bytea, genres text) returns text
+  language c immutable strict parallel safe cost 100 as 'MODULE_PATHNAME', 'taste_embedding_wrapper';
+comment on function taste_embedding(bytea, text) is
+  'the genre weights of a taste as a vector of length 1 over a JSON array of genres, a JSON array; NULL when none is above 0';
+
+create function genre_dimensions_step(state internal, genre_order text, taste bytea) returns internal
+  language c immutable parallel safe as 'MODULE_PATHNAME', 'genre_dimensions_step_wrapper';
+comment on function genre_dimensions_step(internal, text, bytea) is
+  'part of genre_dimensions: adds a row';
+
+create function genre_dimensions_final(state internal) returns text
+  language c immutable parallel safe as 'MODULE_PATHNAME', 'genre_dimensions_final_wrapper';
+comment on function genre_dimensions_final(internal) is
+  'part of genre_dimensions: the array';
+
+create aggregate genre_dimensions(genre_order text, taste bytea) (
+  sfunc = genre_dimensions_step, stype = internal, sspace = 4096, finalfunc = genre_dimensions_final, parallel = safe
+);
+comment on aggregate genre_dimensions(text, bytea) is
+  'the genres of orders and tastes together, ascending, as a JSON array';
+
+create function learn_embeddings_step(state internal, user_id text, taste bytea, dim bigint) returns internal
+  language c immutable parallel safe as 'MODULE_PATHNAME', 'learn_embeddings_step_wrapper';
+comment on function learn_embeddings_step(internal, text, bytea, bigint) is
+  'part of learn_embeddings: adds a user';
+
+create function fold_in_embeddings_step(state internal, user_id text, taste bytea, learned bytea) returns internal
+  language c immutable parallel safe as 'MODULE_PATHNAME', 'fold_in_embeddings_step_wrapper';
+comment on function fold_in_embeddings_step(internal, text, bytea, bytea) is
+  'part of fold_in_embeddings: adds a user';
+
+create function learn_embeddings_final(state internal) returns bytea
+  language c immutable parallel safe cost 10000 as 'MODULE_PATHNAME', 'learn_embeddings_final_wrapper';
+comment on function learn_embeddings_final(internal) is
+  'part of learn_embeddings and fold_in_embeddings: the work';
+
+create aggregate learn_embeddings(user_id text, taste bytea, dim bigint) (
+  sfunc = learn_embeddings_step, stype = internal, sspace = 1000000, finalfunc = learn_embeddings_final,
+  finalfunc_modify = read_write, parallel = safe
+);
+comment on aggregate learn_embeddings(text, bytea, bigint) is
+  'embeddings of the contents of all tastes, learned by a singular value decomposition; a value of learned_embedding and its like';
+
+create aggregate fold_in_embeddings(user_id text, taste bytea, learned bytea) (
+  sfunc = fold_in_embeddings_step, stype = internal, sspace = 1000000, finalfunc = learn_embeddings_final,
+  finalfunc_modify = read_write, parallel = safe
+);
+comment on aggregate fold_in_embeddings(text, bytea, bytea) is
+  'the same for the tastes of now, each content placed by its users among what was learned before';
+
+create function learned_contents(learned bytea) returns bigint[]
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'learned_contents_wrapper';
+comment on function learned_contents(bytea) is
+  'the contents of a value of learn_embeddings';
+
+create function learned_fingerprint(learned bytea, content_id bigint) returns bigint
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'learned_fingerprint_wrapper';
+comment on function learned_fingerprint(bytea, bigint) is
+  'a number that changes when the users of a content do';
+
+create function learned_embedding(learned bytea, content_id bigint) returns real[]
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'learned_embedding_wrapper';
+comment on function learned_embedding(bytea, bigint) is
+  'the embedding of a content; NULL when it cannot be placed';
+
 -- The space
 
 create function cotaste_space_sql() returns setof text
@@ -1169,6 +1377,11 @@ create function record_behavior(
 ) returns bigint
   language c stable parallel safe as 'MODULE_PATHNAME', 'cotaste_not_initialized_wrapper';
 comment on function record_behavior(cotaste_unset, bigint, cotaste_unset, double precision, cotaste_unset, timestamptz, cotaste_unset) is
+  'stands in until cotaste_init() has run';
+
+create function set_content_embedding(content_id bigint, model cotaste_unset, embedding cotaste_unset) returns bigint
+  language c stable parallel safe as 'MODULE_PATHNAME', 'cotaste_not_initialized_wrapper';
+comment on function set_content_embedding(bigint, cotaste_unset, cotaste_unset) is
   'stands in until cotaste_init() has run';
 
 create function cotaste_stand_in_sql() returns setof text

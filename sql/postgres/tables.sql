@@ -1,5 +1,19 @@
 -- The tables of a space, the caller's own. Texts that are compared or ordered are compared bytewise, as in SQLite.
 
+-- A table of an older version, which nothing filled; a view of that name takes its place.
+do $$
+begin
+  if exists (
+    select from pg_class c
+    where c.oid = to_regclass(quote_ident(current_schema()) || '.user_genre_embeddings') and c.relkind = 'r'
+  ) then
+    if not exists (select from user_genre_embeddings) then
+      drop table user_genre_embeddings;
+    end if;
+  end if;
+end
+$$;
+
 create table if not exists cotaste_meta (
   key text collate "C" primary key,
   value text not null
@@ -64,6 +78,8 @@ comment on column user_behaviors.event_id is 'the client''s id of the event: the
 comment on column user_behaviors.context_status is 'empty, ok, partial, not_object or malformed';
 comment on column user_behaviors.context_json is 'the context where jsonb can hold it; indexed for @>';
 
+-- A row of an embedding of up to 2,000 numbers stays in its page, uncompressed: a search reads one table from its start to
+-- its end.
 create table if not exists content_embeddings (
   content_id bigint not null,
   model text collate "C" not null,
@@ -71,17 +87,29 @@ create table if not exists content_embeddings (
   embedding real[] not null,
   updated_at timestamptz not null default now(),
   primary key (content_id, model),
-  constraint content_embeddings_dim check (dim = cardinality(embedding))
+  constraint content_embeddings_model check (check_model(model)),
+  constraint content_embeddings_dim check (check_embedding(embedding, dim))
 );
-comment on table content_embeddings is 'vectors of contents by the model that made them';
+alter table content_embeddings alter column embedding set storage external;
+alter table content_embeddings set (toast_tuple_target = 8160);
+create index if not exists content_embeddings_model_dim on content_embeddings (model, dim);
+comment on table content_embeddings is 'vectors of contents by the model that made them; all of a model have one dimension';
+comment on column content_embeddings.embedding is 'single precision; pgvector casts it to vector and back';
 
-create table if not exists user_genre_embeddings (
-  user_id text collate "C" primary key,
-  genres text not null,
-  dim integer not null,
-  embedding real[] not null,
-  updated_at timestamptz not null default now(),
-  constraint user_genre_embeddings_dim check (dim = cardinality(embedding))
+-- What cotaste_learn_embeddings() learned, and the contents it placed by their users.
+create table if not exists cotaste_learned (
+  model text collate "C" primary key,
+  learned bytea not null,
+  learned_at timestamptz not null default now()
 );
-comment on table user_genre_embeddings is 'a user''s genre weights as a vector';
-comment on column user_genre_embeddings.genres is 'a JSON array: the genre of each dimension';
+alter table cotaste_learned alter column learned set storage external;
+comment on table cotaste_learned is 'state: what cotaste_learn_embeddings() learned, for cotaste_refresh_embeddings()';
+
+create table if not exists cotaste_learned_contents (
+  model text collate "C" not null,
+  content_id bigint not null,
+  fingerprint bigint not null,
+  primary key (model, content_id)
+);
+comment on table cotaste_learned_contents is 'state: the contents placed by their users in a learned model; the others of it are placed by genres';
+comment on column cotaste_learned_contents.fingerprint is 'changes when the users of the content do';

@@ -51,26 +51,70 @@ create index if not exists user_behaviors_content on user_behaviors (content_id)
 
 create index if not exists user_behaviors_occurred_at on user_behaviors (occurred_at);
 
--- Vectors of contents by the model that made them; a vector is a JSON array of `dim` numbers.
+-- Vectors of contents by the model that made them; a vector is `dim` numbers of single precision, four bytes each,
+-- little-endian. All of a model have one dimension.
 create table if not exists content_embeddings (
   content_id integer not null,
   model text not null,
   dim integer not null,
-  embedding text not null,
+  embedding blob not null,
   updated_at text not null default (strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')),
-  primary key (content_id, model),
-  constraint content_embeddings_dim check (json_valid(embedding) and dim = json_array_length(embedding))
+  primary key (content_id, model)
 );
 
--- A user's genre weights as a vector; `genres` names each dimension.
-create table if not exists user_genre_embeddings (
-  user_id text primary key not null,
-  genres text not null,
-  dim integer not null,
-  embedding text not null,
-  updated_at text not null default (strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')),
-  constraint user_genre_embeddings_dim check (json_valid(embedding) and dim = json_array_length(embedding))
+create index if not exists content_embeddings_model_dim on content_embeddings (model, dim);
+
+-- What built-in functions can see. That the numbers are finite is seen when they are read.
+create trigger if not exists content_embeddings_check_insert before insert on content_embeddings
+begin
+  select case
+    when typeof(new.content_id) is not 'integer' then raise(abort, 'INVALID_ARGUMENT: content_id: is not an integer. Pass a value of the documented range.')
+    when typeof(new.model) is not 'text' then raise(abort, 'INVALID_ARGUMENT: model: is not text. Pass a value of the documented range.')
+    when new.model = '' then raise(abort, 'INVALID_ARGUMENT: model: is empty. Pass a value of the documented range.')
+    when length(cast(new.model as blob)) > 200 then raise(abort, 'INVALID_ARGUMENT: model: is longer than 200 bytes. Pass a value of the documented range.')
+    when instr(new.model, char(0)) > 0 then raise(abort, 'INVALID_ARGUMENT: model: contains U+0000. Pass a value of the documented range.')
+    when typeof(new.embedding) is not 'blob' then raise(abort, 'INVALID_ARGUMENT: embedding: is not a blob of 4 bytes a number. Pass to_embedding(JSON array), or the bytes of 32-bit floats.')
+    when length(new.embedding) = 0 then raise(abort, 'INVALID_ARGUMENT: embedding: is empty. Pass a value of the documented range.')
+    when length(new.embedding) % 4 > 0 then raise(abort, 'INVALID_ARGUMENT: embedding: has a number of bytes that is not a multiple of 4. Pass a value of the documented range.')
+    when length(new.embedding) > 64000 then raise(abort, 'INVALID_ARGUMENT: embedding: has more than 16000 numbers. Pass a value of the documented range.')
+    when new.dim is not length(new.embedding) / 4 then raise(abort, 'INVALID_ARGUMENT: dim: is not the number of numbers of the embedding. Pass a value of the documented range.')
+    when exists (select 1 from content_embeddings e where e.model = new.model and e.dim <> new.dim and e.content_id <> new.content_id) then raise(abort, 'INVALID_ARGUMENT: dim: the model has embeddings of another dimension. Delete them first, or name another model.')
+  end;
+end;
+
+create trigger if not exists content_embeddings_check_update
+before update of content_id, model, dim, embedding on content_embeddings
+begin
+  select case
+    when typeof(new.content_id) is not 'integer' then raise(abort, 'INVALID_ARGUMENT: content_id: is not an integer. Pass a value of the documented range.')
+    when typeof(new.model) is not 'text' then raise(abort, 'INVALID_ARGUMENT: model: is not text. Pass a value of the documented range.')
+    when new.model = '' then raise(abort, 'INVALID_ARGUMENT: model: is empty. Pass a value of the documented range.')
+    when length(cast(new.model as blob)) > 200 then raise(abort, 'INVALID_ARGUMENT: model: is longer than 200 bytes. Pass a value of the documented range.')
+    when instr(new.model, char(0)) > 0 then raise(abort, 'INVALID_ARGUMENT: model: contains U+0000. Pass a value of the documented range.')
+    when typeof(new.embedding) is not 'blob' then raise(abort, 'INVALID_ARGUMENT: embedding: is not a blob of 4 bytes a number. Pass to_embedding(JSON array), or the bytes of 32-bit floats.')
+    when length(new.embedding) = 0 then raise(abort, 'INVALID_ARGUMENT: embedding: is empty. Pass a value of the documented range.')
+    when length(new.embedding) % 4 > 0 then raise(abort, 'INVALID_ARGUMENT: embedding: has a number of bytes that is not a multiple of 4. Pass a value of the documented range.')
+    when length(new.embedding) > 64000 then raise(abort, 'INVALID_ARGUMENT: embedding: has more than 16000 numbers. Pass a value of the documented range.')
+    when new.dim is not length(new.embedding) / 4 then raise(abort, 'INVALID_ARGUMENT: dim: is not the number of numbers of the embedding. Pass a value of the documented range.')
+    when exists (select 1 from content_embeddings e where e.model = new.model and e.dim <> new.dim and (e.content_id <> old.content_id or e.model <> old.model)) then raise(abort, 'INVALID_ARGUMENT: dim: the model has embeddings of another dimension. Delete them first, or name another model.')
+  end;
+end;
+
+-- What cotaste_learn_embeddings() learned.
+create table if not exists cotaste_learned (
+  model text primary key not null,
+  learned blob not null,
+  learned_at text not null default (strftime('%Y-%m-%dT%H:%M:%f000Z', 'now'))
 );
+
+-- The contents it placed by their users, with a number that changes when they do; the others of the model are placed by
+-- genres.
+create table if not exists cotaste_learned_contents (
+  model text not null,
+  content_id integer not null,
+  fingerprint integer not null,
+  primary key (model, content_id)
+) without rowid;
 
 -- A row that breaks a rule is refused before it is written, with the code the functions give.
 -- A time is `YYYY-MM-DD`, or that with `T` or a blank, `HH:MM[:SS[.fraction]]` and `Z` or an

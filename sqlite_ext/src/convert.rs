@@ -2,7 +2,7 @@
 //! bound as a string, an integer bound as a double) is read the way Postgres reads a parameter.
 
 use crate::failure::{Failure, Result};
-use cotaste_core::{time, Error};
+use cotaste_core::{embedding, time, Error};
 use rusqlite::ffi::{self, sqlite3_context, sqlite3_value};
 use rusqlite::types::ValueRef;
 use std::borrow::Cow;
@@ -81,6 +81,19 @@ impl<'a> Args<'a> {
     /// A blob, or none where it is NULL or absent.
     pub fn optional_blob(self, i: usize, name: &'static str) -> Result<Option<&'a [u8]>> {
         (!self.is_null(i)).then(|| self.blob(i, name)).transpose()
+    }
+
+    /// An embedding: a blob of its numbers, or a JSON array of them.
+    pub fn embedding(self, i: usize, name: &'static str) -> Result<Cow<'a, [u8]>> {
+        match self.kind(i) {
+            ffi::SQLITE_BLOB => {
+                let bytes = self.bytes(i)?;
+                embedding::dim(name, bytes)?;
+                Ok(Cow::Borrowed(bytes))
+            }
+            ffi::SQLITE_TEXT => Ok(Cow::Owned(embedding::from_json(name, self.text(i, name)?)?)),
+            other => Err(wrong_type(name, other, "a blob or a JSON array")),
+        }
     }
 
     /// An id: text, or a number without a fraction, which some drivers send as a double.

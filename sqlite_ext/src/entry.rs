@@ -4,8 +4,8 @@ use crate::failure::{Failure, Result};
 use crate::kept::Kept;
 use crate::scalar::Db;
 use crate::{
-    aggregates, experiment_aggregates, experiment_functions, functions, guard, measures, neighbours, parse_context,
-    relation, space,
+    aggregates, embeddings, experiment_aggregates, experiment_functions, functions, guard, measures, neighbours,
+    parse_context, relation, space,
 };
 use rusqlite::{ffi, Connection};
 use sqlite_loadable::prelude::register_entrypoint;
@@ -111,6 +111,7 @@ fn with_rusqlite(db: Connection) -> rusqlite::Result<bool> {
     aggregates::register(&db)?;
     experiment_aggregates::register(&db)?;
     measures::register_aggregates(&db)?;
+    embeddings::register_aggregates(&db)?;
     relation::register(&db)?;
     #[cfg(feature = "planted")]
     crate::planted::with_rusqlite(&db)?;
@@ -121,6 +122,7 @@ fn with_loadable(db: Db, writers: bool, kept: &Arc<Kept>) -> Result<()> {
     functions::register(db)?;
     experiment_functions::register(db)?;
     measures::register(db)?;
+    embeddings::register(db, writers, kept)?;
     parse_context::register(db)?;
     space::register(db, writers, kept)?;
     #[cfg(feature = "planted")]

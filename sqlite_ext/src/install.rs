@@ -5,7 +5,7 @@ mod script;
 
 use crate::failure::{Failure, Result};
 use crate::guard;
-use cotaste_core::catalogue::{relations, ADOPT, EXPERIMENT_VIEWS, SETTINGS, STATE, VIEWS};
+use cotaste_core::catalogue::{relations, ADOPT, CONTENTS, EXPERIMENT_VIEWS, SETTINGS, STATE, VIEWS};
 use cotaste_core::{Error, VERSION};
 use rusqlite::{ffi, Connection, OptionalExtension};
 use script::Object;
@@ -13,6 +13,8 @@ use std::collections::HashMap;
 
 const TABLES: &str = include_str!("../../sql/sqlite/tables.sql");
 const STATE_TABLES: &str = include_str!("../../sql/sqlite/state.sql");
+const ENGINE_CONTENTS: &str = include_str!("../../sql/sqlite/contents.sql");
+const ADOPT_EMBEDDINGS: &str = include_str!("../../sql/sqlite/adopt_embeddings.sql");
 const TASTES: &str = include_str!("../../sql/sqlite/tastes.sql");
 const ENGINE_VIEWS: &str = include_str!("../../sql/sqlite/views.sql");
 
@@ -27,8 +29,9 @@ pub unsafe fn run(db: *mut ffi::sqlite3) -> Result<String> {
     let present = present(&db)?;
     let is_new = !present.contains_key("cotaste_meta");
     let version = if is_new { None } else { version(&db)? };
-    let missing: Vec<&Object> = wanted.iter().filter(|object| is_new || !object.is_in(&present)).collect();
-    if missing.is_empty() && version.as_deref() == Some(VERSION) {
+    let is_whole =
+        !is_new && wanted.iter().all(|object| object.is_in(&present)) && !is_older(&present, "content_embeddings");
+    if is_whole && version.as_deref() == Some(VERSION) {
         return Ok(format!("cotaste {VERSION}: space is up to date"));
     }
     if version.as_deref().is_some_and(|version| numbers(version) > numbers(VERSION)) {
@@ -36,8 +39,12 @@ pub unsafe fn run(db: *mut ffi::sqlite3) -> Result<String> {
         return Err(Error::init(problem).into());
     }
     in_savepoint(&db, || {
-        for object in missing {
+        let present = if is_new { present } else { without_older_tables(&db, &present)? };
+        for object in wanted.iter().filter(|object| is_new || !object.is_in(&present)) {
             create(&db, object, &present, is_new)?;
+        }
+        if present.contains_key("cotaste_older_embeddings") {
+            db.execute_batch(ADOPT_EMBEDDINGS)?;
         }
         db.execute_batch(SETTINGS)?;
         db.execute_batch(ADOPT)?;
@@ -52,10 +59,28 @@ pub unsafe fn run(db: *mut ffi::sqlite3) -> Result<String> {
     Ok(format!("cotaste {VERSION}: space {done}"))
 }
 
+/// Embeddings were JSON arrays once, and user_genre_embeddings a table that nothing filled.
+fn is_older(present: &Present, name: &str) -> bool {
+    present.get(name).is_some_and(|(_, sql)| sql.contains("json_array_length(embedding)"))
+}
+
+/// Puts such tables out of the way of this version's; rows of the user's own stay, or are taken over once it is there.
+fn without_older_tables(db: &Connection, present: &Present) -> Result<Present> {
+    if is_older(present, "content_embeddings") {
+        db.execute_batch("alter table main.content_embeddings rename to cotaste_older_embeddings")?;
+    }
+    let is_filled = |name| db.prepare(&format!("select 1 from main.{name}"))?.exists([]);
+    if is_older(present, "user_genre_embeddings") && !is_filled("user_genre_embeddings")? {
+        db.execute_batch("drop table main.user_genre_embeddings")?;
+    }
+    self::present(db)
+}
+
 /// Everything a space consists of, in the order of creation.
 fn objects() -> Result<Vec<Object>> {
     let mut objects = Vec::new();
-    for text in [TABLES, STATE_TABLES, ENGINE_VIEWS, VIEWS, EXPERIMENT_VIEWS, STATE, TASTES] {
+    for text in [TABLES, STATE_TABLES, ENGINE_VIEWS, VIEWS, EXPERIMENT_VIEWS, STATE, TASTES, ENGINE_CONTENTS, CONTENTS]
+    {
         objects.extend(script::objects(text)?);
     }
     for relation in relations().iter().filter(|relation| relation.is_view) {

@@ -10,7 +10,11 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-const TEXTS: [&str; 2] = [include_str!("../../sql/sqlite/neighbours.sql"), include_str!("../../sql/sqlite/record.sql")];
+const TEXTS: [&str; 3] = [
+    include_str!("../../sql/sqlite/neighbours.sql"),
+    include_str!("../../sql/sqlite/record.sql"),
+    include_str!("../../sql/sqlite/embeddings.sql"),
+];
 
 /// The kept statements of one connection. SQLite lets one thread at a time use it; the lock is there for the compiler.
 #[derive(Default)]

@@ -8,6 +8,7 @@
 
 mod aggregates;
 mod convert;
+mod embeddings;
 mod entry;
 mod experiment_aggregates;
 mod experiment_functions;

@@ -10,7 +10,7 @@ mod plan;
 use crate::failure::Failure;
 use crate::guard;
 use crate::statement::Statement;
-use cotaste_core::catalogue::{relations, Relation};
+use cotaste_core::catalogue::{read, relations, Relation};
 use plan::{Plan, Shape};
 use rusqlite::ffi::{sqlite3, sqlite3_vtab, sqlite3_vtab_cursor};
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
@@ -22,11 +22,16 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::ffi::{c_int, CStr, CString};
 use std::rc::Rc;
+use std::sync::LazyLock;
 
 pub fn register(db: &Connection) -> Result<()> {
     const MODULE: &Module<'static, Table> = &Module::read_only_module();
-    relations().iter().try_for_each(|relation| db.create_module(relation.name, MODULE, Some(relation)))
+    let all = relations().iter().chain(SIMILAR_OF.iter());
+    all.into_iter().try_for_each(|relation| db.create_module(relation.name, MODULE, Some(relation)))
 }
+
+/// What Postgres has as a function of its own.
+static SIMILAR_OF: LazyLock<Option<Relation>> = LazyLock::new(|| read(include_str!("../../sql/sqlite/similar_of.sql")));
 
 /// One relation on one connection. Its cursors leave their statements to it for the next scan of the same plan; SQLite
 /// disconnects tables before it looks whether a connection that is to be closed has statements left.

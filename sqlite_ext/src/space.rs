@@ -223,7 +223,7 @@ fn refresh_neighbours(kept: &Kept, context: *mut sqlite3_context, args: Args<'_>
 }
 
 /// Changes derived state, wholly or not at all.
-fn writing(
+pub fn writing(
     context: *mut sqlite3_context,
     change: impl FnOnce(&Connection, i64) -> Result<i64>,
 ) -> Result<Answer<'static>> {

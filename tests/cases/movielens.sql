@@ -152,3 +152,24 @@ select user_id, ordered_json_array(title, -occurred_us) from (
   select e.user_id, c.title, e.occurred_us, row_number() over (partition by e.user_id order by e.occurred_us desc, e.id desc) as n
   from cotaste_events e join contents c on c.content_id = e.content_id where e.action = 'rate') x
 where n <= 3 group by user_id order by user_id;
+
+-- ask: also_watched
+select content_id, shared_users, users, support, confidence, lift, rank from also_watched(862, 20) order by rank;
+
+-- ask: similar_content without embeddings
+select content_id, similarity, shared_users, lift, method, rank from similar_content(862, 20) order by rank;
+
+-- ask: user_genre_embeddings
+select user_id, genres, dim, embedding from user_genre_embeddings order by user_id limit 50;
+
+-- ask: cotaste_learn_embeddings
+select cotaste_learn_embeddings(16);
+
+-- ask: learned embeddings, to the last bit
+select content_id, embedding_json(embedding) from content_embeddings where model = 'learned' order by content_id limit 500;
+
+-- ask: similar_content by learned embeddings
+select content_id, similarity, method, model, rank from similar_content(862, 20) order by rank;
+
+-- ask: cotaste_refresh_embeddings with nothing new
+select cotaste_refresh_embeddings();

@@ -111,6 +111,40 @@ pub fn len(bytes: &[u8]) -> Result<u32> {
     Ok(read_head(bytes)?.0 as u32)
 }
 
+/// One bit an entry, for [`shared`]: as many bytes as the last entry needs.
+///
+/// ```
+/// use cotaste_core::posting;
+/// let list = |entries| posting::apply(None, entries, &[]).unwrap().unwrap();
+/// let members = posting::bitmap(&list(&[3, 7, 300])).unwrap();
+/// assert_eq!(posting::shared(&list(&[3, 8, 300, 65_535]), &members), Ok(2));
+/// ```
+pub fn bitmap(bytes: &[u8]) -> Result<Vec<u8>> {
+    let entries = entries(bytes)?;
+    let mut members = Vec::new();
+    let length = entries.last().map_or(0, |last| usize::from(*last) / 8 + 1);
+    members.try_reserve_exact(length)?;
+    members.resize(length, 0u8);
+    for entry in entries {
+        if let Some(byte) = members.get_mut(usize::from(entry >> 3)) {
+            *byte |= 1 << (entry & 7);
+        }
+    }
+    Ok(members)
+}
+
+/// How many entries of a list have their bit set. As for [`count`], the checksum is not looked at.
+pub fn shared(bytes: &[u8], members: &[u8]) -> Result<u32> {
+    let mut shared = 0;
+    each_block(bytes, |block| {
+        block.for_each(|entry| {
+            let byte = members.get(usize::from(entry >> 3)).copied().unwrap_or(0);
+            shared += u32::from(byte >> (entry & 7) & 1);
+        });
+    })?;
+    Ok(shared)
+}
+
 /// Adds 1 to the counter of each entry; a counter stays at 65,535. The checksum is not looked at, this being the loop
 /// every search for neighbours spends its time in: damaged bytes give `CORRUPT_STATE` or a wrong count.
 pub fn count(bytes: &[u8], counters: &mut [u16; CHUNK]) -> Result<()> {

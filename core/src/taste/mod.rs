@@ -26,6 +26,7 @@ pub mod ledger;
 pub mod state;
 
 use crate::bytes::{self, Reader};
+use crate::genre_order::GenreOrder;
 use crate::{genre, similarity, sum, Error, Result};
 
 pub(crate) use build::Builder;
@@ -106,6 +107,33 @@ pub fn genre_shares_json(taste: &[u8]) -> Result<String> {
     });
     let shares: Vec<_> = shares.collect::<Result<_>>()?;
     Ok(genre::object(shares.into_iter()).to_string())
+}
+
+/// The genre weights as a vector of length 1, a JSON array of single precision over the genres of a JSON array; weights
+/// below 0 as 0. None when nothing is above 0.
+///
+/// ```
+/// use cotaste_core::taste::{state, unit_json};
+/// let mut bytes = vec![0; state::row_len(Some(r#"["War","Drama"]"#)).unwrap()];
+/// state::write_row(&mut bytes, None, Some(r#"["War","Drama"]"#), Some(3.0), 0.0).unwrap();
+/// let taste = state::finish(&bytes).unwrap();
+/// assert_eq!(unit_json(&taste, r#"["drama","noir","war"]"#).unwrap().unwrap(), "[0.70710677,0.0,0.70710677]");
+/// ```
+pub fn unit_json(taste: &[u8], genres: &str) -> Result<Option<String>> {
+    let (taste, order) = (Taste::read(taste)?, GenreOrder::read(genres)?);
+    let length = taste.squares().sqrt();
+    if length <= 0.0 {
+        return Ok(None);
+    }
+    let mut vector: Vec<f32> = Vec::new();
+    vector.try_reserve_exact(order.len())?;
+    vector.resize(order.len(), 0.0);
+    for (key, weight) in taste.genres() {
+        if let Some(entry) = order.position(key).and_then(|place| vector.get_mut(place)) {
+            *entry = (weight.max(0.0) / length) as f32;
+        }
+    }
+    serde_json::to_string(&vector).map(Some).map_err(|_| Error::Internal)
 }
 
 const fn damaged(problem: &'static str) -> Error {

@@ -176,6 +176,7 @@ fn before_init(mut engine: Box<dyn Engine>, report: &mut Report) {
         "select * from favorite_genres('ann')",
         "select * from preferred_time_slots('ann')",
         "select * from user_analytics('ann')",
+        "select set_content_embedding(1, 'm', '[1]')",
         "select * from experiment_results('ranker')",
         "select * from experiment_summary('ranker')",
         "select * from experiment_timeline('ranker')",

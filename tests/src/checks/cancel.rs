@@ -14,7 +14,8 @@ const AFTER: Duration = Duration::from_millis(20);
 const LATENCY: Duration = Duration::from_millis(250);
 
 /// Each takes well over [`AFTER`].
-const LONG: [&str; 6] = [
+const LONG: [&str; 7] = [
+    "select cotaste_learn_embeddings(256)",
     "select sum(n.similarity) from user_behaviors b, similar_users(b.user_id, 10) n",
     "select sum(user_similarity(a.user_id, b.user_id)) from cotaste_users a, cotaste_users b",
     "select sum(taste_similarity(a.taste, b.taste)) from cotaste_users a, cotaste_users b, cotaste_users c",

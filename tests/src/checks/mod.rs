@@ -4,6 +4,7 @@ mod bad_input;
 mod cancel;
 mod catalogue;
 mod concurrent;
+mod embeddings;
 mod end_to_end;
 mod experiments;
 pub mod faults;
@@ -30,7 +31,7 @@ use std::path::Path;
 
 type Check = fn(&mut dyn Host, &mut Report, &Answers) -> Result<()>;
 
-const EVERYWHERE: [(&str, Check); 11] = [
+const EVERYWHERE: [(&str, Check); 12] = [
     ("golden similarity", golden_tables::similarity),
     ("golden context_json", golden_tables::context),
     ("golden timeslots", golden_tables::time_slots),
@@ -40,6 +41,7 @@ const EVERYWHERE: [(&str, Check); 11] = [
     ("bad input", bad_input::run),
     ("hostile blobs", hostile::run),
     ("catalogue", catalogue::run),
+    ("embeddings", embeddings::run),
     ("end to end", end_to_end::run),
     ("experiment relations", experiments::run),
 ];

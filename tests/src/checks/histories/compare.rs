@@ -3,7 +3,7 @@
 use super::experiments::{self, Asked};
 use super::measures;
 use super::model::{clock, Likeness, Model};
-use crate::engine::{quote, Engine, Kind};
+use crate::engine::{print_double, quote, Engine, Kind, NULL};
 use anyhow::{ensure, Context, Result};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -24,6 +24,8 @@ struct Answers {
     detail: Vec<Vec<String>>,
     shared_content: String,
     experiments: [Asked; 2],
+    also_watched: Vec<Vec<String>>,
+    embeddings: Vec<Vec<String>>,
 }
 
 /// Compares everything; `turn` chooses the user and the pair that are asked in more ways. Returns the model.
@@ -32,7 +34,9 @@ pub fn compare(engine: &mut dyn Engine, users: &[&str], turn: usize) -> Result<M
     let pair = (asked, users[(turn / users.len() + 1) % users.len()]);
     for _ in 0..500 {
         let model = Model::read(engine)?;
-        let answers = ask(engine, &model, turn, asked, pair)?;
+        let contents = model.contents();
+        let content = contents.iter().nth(turn % contents.len().max(1)).copied().unwrap_or(1);
+        let answers = ask(engine, &model, turn, (asked, content), pair)?;
         let measured = measures::ask(engine, turn, model.now)?;
         if model.crossed(clock(engine)?) {
             std::thread::sleep(Duration::from_millis(2));
@@ -44,12 +48,20 @@ pub fn compare(engine: &mut dyn Engine, users: &[&str], turn: usize) -> Result<M
         detail(&model, &answers, pair)?;
         measures::compare(&model, &measured)?;
         answers.experiments.iter().try_for_each(|asked| asked.check(&model))?;
+        also_watched(&model, &answers.also_watched, content)?;
+        embeddings(&model, &answers.embeddings)?;
         return Ok(model);
     }
     anyhow::bail!("events became due all the time")
 }
 
-fn ask(engine: &mut dyn Engine, model: &Model, turn: usize, asked: &str, (a, b): (&str, &str)) -> Result<Answers> {
+fn ask(
+    engine: &mut dyn Engine,
+    model: &Model,
+    turn: usize,
+    (asked, content): (&str, i64),
+    (a, b): (&str, &str),
+) -> Result<Answers> {
     let experiments = experiments::ask(engine, model, turn)?;
     let (a, b, asked) = (quote(a), quote(b), quote(asked));
     let columns = "s.user_id, s.similarity, s.jaccard, s.genre_cosine, s.shared_items, s.rank";
@@ -68,6 +80,13 @@ fn ask(engine: &mut dyn Engine, model: &Model, turn: usize, asked: &str, (a, b):
         detail: engine.query(&format!(
             "select similarity, jaccard, genre_cosine, shared_items from user_similarity_detail({a}, {b})"
         ))?,
+        also_watched: engine.query(&format!(
+            "select w.content_id, w.shared_users, w.users, w.support, w.confidence, w.lift, w.rank, s.similarity
+             from also_watched({content}, 1000) w
+             left join similar_content({content}, 1000) s on s.content_id = w.content_id order by w.rank"
+        ))?,
+        embeddings: engine
+            .query("select user_id, genres, dim, embedding from user_genre_embeddings order by user_id")?,
         shared_content: engine.value(&format!("select count(*) from shared_content({a}, {b})"))?,
         experiments,
     })
@@ -78,6 +97,39 @@ fn pairs(model: &Model, rows: &[Vec<String>]) -> Result<()> {
         let likeness = model.compare(&row[0], &row[1]);
         within(&row[2], likeness.similarity)
             .with_context(|| format!("user_similarity({}, {}), {likeness:?}", row[0], row[1]))?;
+    }
+    Ok(())
+}
+
+/// All that share a user with one content, in their order, with what follows from the counts.
+fn also_watched(model: &Model, rows: &[Vec<String>], content: i64) -> Result<()> {
+    let expected: Vec<Vec<String>> = (1..)
+        .zip(model.watched_with(content))
+        .map(|(rank, (other, counts))| {
+            let [both, users, of, all] = counts.map(|count| count as f64);
+            let lift = (both + 10.0) / (of * users / all + 10.0);
+            let similarity = both / (users * of).sqrt() * (both / (both + 10.0));
+            let numbers = [both / all, both / of, lift].map(print_double);
+            let ids = [other.to_string(), counts[0].to_string(), counts[1].to_string()];
+            ids.into_iter().chain(numbers).chain([rank.to_string(), print_double(similarity)]).collect()
+        })
+        .collect();
+    ensure!(rows == expected, "also_watched({content}) is {rows:?}, {expected:?} expected");
+    Ok(())
+}
+
+/// One vector a user, all over the same genres.
+fn embeddings(model: &Model, rows: &[Vec<String>]) -> Result<()> {
+    let users: Vec<&str> = rows.iter().map(|row| row[0].as_str()).collect();
+    ensure!(users == model.users().collect::<Vec<_>>(), "user_genre_embeddings has {users:?}");
+    for row in rows {
+        let genres: Vec<String> = serde_json::from_str(&row[1])?;
+        ensure!(row[1] == rows[0][1] && row[2] == genres.len().to_string(), "{row:?} has other dimensions");
+        if row[3] != NULL {
+            let vector: Vec<f64> = serde_json::from_str(&row[3])?;
+            let length: f64 = vector.iter().map(|x| x * x).sum();
+            ensure!(vector.len() == genres.len() && (length - 1.0).abs() < 1e-6, "{row:?} is not of length 1");
+        }
     }
     Ok(())
 }

@@ -133,6 +133,28 @@ impl Model {
         self.users.keys().map(String::as_str)
     }
 
+    /// What somebody touched, ascending.
+    pub fn contents(&self) -> BTreeSet<i64> {
+        self.users.values().flat_map(|taste| taste.items.iter().copied()).collect()
+    }
+
+    /// For each content that shares a user with one: the users of both, its users, the users of the one, all users who
+    /// touched something; by the first, then by id.
+    pub fn watched_with(&self, content: i64) -> Vec<(i64, [usize; 4])> {
+        let count = |f: &dyn Fn(&BTreeSet<i64>) -> bool| self.users.values().filter(|taste| f(&taste.items)).count();
+        let (of, all) = (count(&|items| items.contains(&content)), count(&|items| !items.is_empty()));
+        let others = self.contents().into_iter().filter(|other| *other != content);
+        let mut found: Vec<(i64, [usize; 4])> = others
+            .map(|other| {
+                let both = count(&|items| items.contains(&content) && items.contains(&other));
+                (other, [both, count(&|items| items.contains(&other)), of, all])
+            })
+            .filter(|(_, counts)| counts[0] > 0)
+            .collect();
+        found.sort_by_key(|(other, counts)| (std::cmp::Reverse(counts[0]), *other));
+        found
+    }
+
     pub fn compare(&self, a: &str, b: &str) -> Likeness {
         let (Some(a), Some(b)) = (self.users.get(a), self.users.get(b)) else { return Likeness::default() };
         let shared = a.items.intersection(&b.items).count();
