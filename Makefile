@@ -34,13 +34,16 @@ test-cli: setup-sqlite setup-postgres build-sqlite build-cli build-pg15 build-te
 histories: setup-sqlite setup-postgres build-sqlite build-pg15 build-pg18 build-tests ## 1,000 random histories an engine (COTASTE_HISTORIES says how many)
 	COTASTE_HISTORIES=$${COTASTE_HISTORIES:-1000} $(call run_tests) --only "random histories" $(if $(ENGINE),--engine "$(ENGINE)")
 
-bench: bench-similarity bench-context bench-experiments ## every bench
+bench: bench-similarity bench-context bench-embeddings bench-experiments ## every bench
 
 bench-similarity: build-sqlite build-pg15 build-pg18 build-tests build-kernels build-floor ## similarity, neighbours, fold and recording beside their alternatives
 	$(call run_tests,bench similarity) $(if $(ONLY),--only "$(ONLY)") $(if $(ENGINE),--engine "$(ENGINE)")
 
 bench-context: build-sqlite build-pg15 build-pg18 build-tests ## rows/s of context parsing
 	$(call run_tests,bench context) $(if $(ENGINE),--engine "$(ENGINE)")
+
+bench-embeddings: build-sqlite build-pg15 build-pg18 build-tests ## exact cosine search beside pgvector, sqlite-vec and numpy; learning
+	$(call run_tests,bench embeddings) $(if $(ENGINE),--engine "$(ENGINE)")
 
 package: build-sqlite build-pg15 ## every package for this machine, in target/packages
 	rm -rf "$(TARGET)/packages" && mkdir -p "$(TARGET)/packages"

@@ -3,6 +3,7 @@
 
 mod context;
 mod data;
+mod embeddings;
 mod experiments;
 mod figures;
 mod helper;
@@ -43,8 +44,9 @@ pub fn run(name: &str, options: &Options) -> Result<()> {
     let bench: Bench = match name {
         "similarity" => similarity::run,
         "context" => context::run,
+        "embeddings" => embeddings::run,
         "experiments" => experiments::run,
-        _ => bail!("there is no bench {name}: context, experiments, similarity"),
+        _ => bail!("there is no bench {name}: context, embeddings, experiments, similarity"),
     };
     for engine in ENGINES.into_iter().filter(|name| options.engine.as_deref().is_none_or(|only| only == *name)) {
         on(engine, options, |space| bench(space, engine, options, &mut figures))?;
