@@ -5,3 +5,10 @@ update cotaste_parameters set stale = true
 where not stale
   and not exists (select 1 from cotaste_users) and not exists (select 1 from cotaste_queue)
   and exists (select 1 from user_behaviors);
+
+-- A state that has not all of its tables filled is older than this version's.
+update cotaste_parameters set stale = true
+where not stale
+  and exists (select 1 from user_behaviors)
+  and not exists (select 1 from cotaste_meta where key = 'state_version' and value = '2');
+insert into cotaste_meta (key, value) values ('state_version', '2') on conflict (key) do update set value = excluded.value;

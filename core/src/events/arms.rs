@@ -146,12 +146,9 @@ const GOAL: u8 = 2;
 
 fn look<'a>(bytes: &'a [u8], question: &Question<'_>) -> Result<Option<User<'a>>> {
     let events = Events::read(bytes)?;
-    let (from, to) = (events.before(question.from_us), events.before(question.to_us));
-    if from >= to {
-        return Ok(None);
-    }
     let mut lists = events.lists.clone();
     let Some((variants, codes)) = variants(&mut lists, question.experiment.as_bytes())? else { return Ok(None) };
+    let (from, to) = (events.before(question.from_us), events.before(question.to_us));
     let mut exposures = (from..to).filter(|i| codes.contains(&events.arms.get(*i)));
     let Some(exposure) = exposures.next() else { return Ok(None) };
     let code = events.arms.get(exposure);

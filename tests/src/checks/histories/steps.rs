@@ -117,7 +117,9 @@ impl Steps {
             if savepoint && part == 1 {
                 step.push(Act::Sql("savepoint half".into()));
             }
-            let act = if self.random.percent(15) { self.fold() } else { self.act() };
+            // A fold must see what others have committed, so it refuses a transaction that does not.
+            let folds = self.random.percent(15) && !begin.ends_with("repeatable read");
+            let act = if folds { self.fold() } else { self.act() };
             step.push(act);
             if self.random.percent(30) {
                 step.push(Act::Compare);
@@ -324,7 +326,7 @@ impl Steps {
             r#"{"experimentName":"x","experimentVariant":"a"}"#,
             r#"{"experimentName":"x","experimentVariant":"b"}"#,
             r#"{"experimentName":"y","experimentVariant":"a"}"#,
-            r#"{"device":"tv","experimentName":"y","experimentVariant":""b\ é"}"#,
+            r#"{"device":"tv","experimentName":"y","experimentVariant":"\"b\\ \u00e9"}"#,
             r#"{"experimentName":"x"}"#,
             "{",
         ];
