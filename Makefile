@@ -22,19 +22,19 @@ help: ## list the targets
 demo: build-sqlite ## build the SQLite extension, load a catalogue into demo.db and show the answers
 	demo/run "$(TARGET)/cotaste0.so"
 
-test: setup-sqlite setup-postgres build-sqlite build-cli build-pg15 build-pg18 planted-sqlite planted-pg15 planted-pg18 build-tests ## every test, on two SQLites and two Postgres majors
+test: setup-sqlite setup-postgres setup-cli build-sqlite build-cli build-pg15 build-pg18 planted-sqlite planted-pg15 planted-pg18 build-tests ## every test, on two SQLites and two Postgres majors
 	$(call run_tests) $(if $(ONLY),--only "$(ONLY)") $(if $(ENGINE),--engine "$(ENGINE)")
 
-soak: setup-sqlite setup-postgres build-sqlite build-pg15 build-pg18 planted-sqlite planted-pg15 planted-pg18 build-tests ## the faults, loads and histories of the tests for hours (COTASTE_SOAK=0.1 for a tenth), with a table of figures
+soak: setup-sqlite setup-postgres setup-cli build-sqlite build-cli build-pg15 build-pg18 planted-sqlite planted-pg15 planted-pg18 build-tests ## the faults, loads and histories of the tests for hours (COTASTE_SOAK=0.1 for a tenth), with a table of figures
 	COTASTE_SOAK=$${COTASTE_SOAK:-1} COTASTE_HISTORIES=$${COTASTE_HISTORIES:-3400} $(call run_tests) $(if $(ONLY),--only "$(ONLY)") $(if $(ENGINE),--engine "$(ENGINE)")
 
-test-cli: setup-sqlite setup-postgres build-sqlite build-cli build-pg15 build-tests ## the command-line tool alone (COTASTE_KILLS says how often an import is killed)
+test-cli: setup-sqlite setup-postgres setup-cli build-sqlite build-cli build-pg15 build-tests ## the command-line tool alone (COTASTE_KILLS=20 kills it so often in each case, COTASTE_EVENTS=6000000 streams so many)
 	$(call run_tests,cli) $(if $(ONLY),--only "$(ONLY)")
 
 histories: setup-sqlite setup-postgres build-sqlite build-pg15 build-pg18 build-tests ## 1,000 random histories an engine (COTASTE_HISTORIES says how many)
 	COTASTE_HISTORIES=$${COTASTE_HISTORIES:-1000} $(call run_tests) --only "random histories" $(if $(ENGINE),--engine "$(ENGINE)")
 
-bench: bench-similarity bench-context bench-embeddings bench-experiments ## every bench
+bench: bench-similarity bench-context bench-embeddings bench-experiments bench-cli ## every bench
 
 bench-similarity: build-sqlite build-pg15 build-pg18 build-tests build-kernels build-floor ## similarity, neighbours, fold and recording beside their alternatives
 	$(call run_tests,bench similarity) $(if $(ONLY),--only "$(ONLY)") $(if $(ENGINE),--engine "$(ENGINE)")
@@ -44,6 +44,9 @@ bench-context: build-sqlite build-pg15 build-pg18 build-tests ## rows/s of conte
 
 bench-embeddings: build-sqlite build-pg15 build-pg18 build-tests ## exact cosine search beside pgvector, sqlite-vec and numpy; learning
 	$(call run_tests,bench embeddings) $(if $(ENGINE),--engine "$(ENGINE)")
+
+bench-cli: setup-cli build-sqlite build-cli build-pg15 build-tests ## the command-line tool's import, migrate and stream (COTASTE_BENCH_EVENTS says how many are imported)
+	$(call run_tests,bench cli) $(if $(ONLY),--only "$(ONLY)")
 
 package: build-sqlite build-pg15 ## every package for this machine, in target/packages
 	rm -rf "$(TARGET)/packages" && mkdir -p "$(TARGET)/packages"
@@ -112,6 +115,9 @@ build-tests: setup-sqlite
 
 setup-sqlite:
 	@scripts/setup sqlite
+
+setup-cli:
+	@scripts/setup cli
 
 setup-postgres: setup-sqlite
 	@scripts/setup postgres

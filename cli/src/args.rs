@@ -55,6 +55,12 @@ pub enum Command {
     Demo(Demo),
     /// Load events or contents from CSV, JSON lines, Parquet or a MovieLens folder
     Import(Import),
+    /// Write the log as Parquet files by day, what has changed since the last time
+    Export(Export),
+    /// Copy a SQLite space to Postgres, and compare their answers
+    Migrate(Migrate),
+    /// Record events as they come from standard input, Redis Streams or Kafka
+    Stream(Stream),
     /// Tell whether the space is well
     Health,
     /// Compare the state with the log
@@ -63,6 +69,8 @@ pub enum Command {
     Refresh(Refresh),
     /// Remove old events, or everything of one user
     Purge(Purge),
+    /// Measure how fast the space answers; only reads
+    Bench(Bench),
 }
 
 #[derive(Args, Debug)]
@@ -115,6 +123,89 @@ pub struct Import {
     /// Read from the start even where an earlier import came further
     #[arg(long)]
     pub again: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Export {
+    /// The folder of the files and their manifest
+    #[arg(value_name = "FOLDER")]
+    pub folder: PathBuf,
+    /// Where the folder will be read from by other systems, such as gs://bucket/cotaste [default: its path]
+    #[arg(long, value_name = "URI")]
+    pub uri: Option<String>,
+    /// Keep what the database has removed since: days that are gone or have fewer events stay as they are
+    #[arg(long)]
+    pub archive: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Migrate {
+    /// The SQLite file; the target is the Postgres of --url or DATABASE_URL
+    #[arg(value_name = "FILE")]
+    pub from: PathBuf,
+    /// Rows a transaction
+    #[arg(long, default_value_t = 50_000, value_name = "ROWS", value_parser = clap::value_parser!(i64).range(1..=10_000_000))]
+    pub batch: i64,
+    /// Tell what would be copied, and whether it can be
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Stream {
+    #[command(subcommand)]
+    pub from: StreamFrom,
+    /// The most events a transaction
+    #[arg(long, global = true, default_value_t = 10_000, value_name = "EVENTS", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub batch: u64,
+    /// Milliseconds an event may wait for others to be committed with
+    #[arg(long, global = true, default_value_t = 200, value_name = "MS")]
+    pub linger: u64,
+    /// Seconds between folds; 0 leaves folding to a scheduled `cotaste refresh`
+    #[arg(long, global = true, default_value_t = 10, value_name = "SECONDS")]
+    pub fold_every: u64,
+    /// End when nothing has come for so long
+    #[arg(long, global = true, value_name = "SECONDS")]
+    pub stop_when_idle: Option<u64>,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum StreamFrom {
+    /// A JSON object a line
+    Stdin,
+    /// A stream, through a consumer group
+    Redis {
+        /// redis://user:password@host:port/database
+        url: String,
+        stream: String,
+        #[arg(long, default_value = "cotaste")]
+        group: String,
+        /// Each process of a group needs a name of its own, and the same one when it starts again
+        #[arg(long, default_value = "cotaste-1")]
+        consumer: String,
+    },
+    /// A topic, through a consumer group
+    #[cfg(feature = "kafka")]
+    Kafka {
+        /// host:port, several with commas
+        brokers: String,
+        topic: String,
+        #[arg(long, default_value = "cotaste")]
+        group: String,
+        /// A setting of librdkafka, such as security.protocol=sasl_plaintext
+        #[arg(long = "set", value_name = "NAME=VALUE")]
+        settings: Vec<String>,
+    },
+}
+
+#[derive(Args, Debug)]
+pub struct Bench {
+    /// Clients that ask at once
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub clients: u32,
+    /// Seconds a question is asked
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub seconds: u64,
 }
 
 #[derive(Args, Debug)]

@@ -57,6 +57,7 @@ impl Output {
     }
 }
 
+pub const COUNT: &str = "{msg} {wide_bar} {human_pos}/{human_len}, {eta} left";
 pub const BYTES: &str = "{msg} {wide_bar} {bytes}/{total_bytes}, {eta} left";
 
 /// A closed pipe (`cotaste ... | head`) is no failure.
@@ -69,7 +70,7 @@ pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

@@ -1,12 +1,14 @@
 //! The database of a command: which one it is, and questions to it.
 
 pub mod postgres;
+mod reader;
 pub mod sqlite;
 mod tls;
 mod value;
 
 use crate::args::Connect;
 use crate::failure::{Failure, Result};
+pub use reader::Reader;
 use std::path::PathBuf;
 pub use value::{Table, Value};
 

@@ -69,7 +69,7 @@ pub fn open(database: Database, mode: Mode) -> Result<Box<dyn Sink>> {
 }
 
 /// The tables of this program, made when they are first needed.
-const TABLES: &str = include_str!("../../sql/tables.sql");
+pub const TABLES: &str = include_str!("../../sql/tables.sql");
 
 /// Splits off the events whose action the space does not know.
 fn known<'a>(events: &'a [Event], actions: &HashSet<String>, written: &mut Written) -> Vec<(usize, &'a Event)> {
@@ -89,12 +89,11 @@ fn known<'a>(events: &'a [Event], actions: &HashSet<String>, written: &mut Writt
     kept
 }
 
+/// Writes rows, which stand beside their places in the batch, wholly or not at all; how many were new.
+type WriteRows<'a, T> = dyn FnMut(&[(usize, T)]) -> Result<u64> + 'a;
+
 /// Writes rows of which the engine refuses some: halves until those are alone, and rejects them with its reason.
-fn write_or_reject<T>(
-    rows: &[(usize, T)],
-    written: &mut Written,
-    write: &mut dyn FnMut(&[(usize, T)]) -> Result<u64>,
-) -> Result<()> {
+fn write_or_reject<T>(rows: &[(usize, T)], written: &mut Written, write: &mut WriteRows<'_, T>) -> Result<()> {
     match (write(rows), rows) {
         (Ok(inserted), _) => {
             written.inserted += inserted;

@@ -11,7 +11,7 @@ use crate::failure::{Failure, Result};
 use std::path::Path;
 
 pub use csv::{reader as csv_reader, CsvFile};
-pub use jsonl::JsonLines;
+pub use jsonl::{event as jsonl_event, JsonLines};
 pub use parquet::ParquetFile;
 
 /// One row of a source.

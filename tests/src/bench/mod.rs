@@ -18,13 +18,13 @@ use crate::run::Scratch;
 use crate::sqlite::SqliteHost;
 use crate::Options;
 use anyhow::{bail, Context, Result};
-use figures::Figures;
+pub use figures::{Figures, Subject};
 
 /// How often each contender runs, in turn with the others.
 pub const RUNS: usize = 5;
 
 /// What a server with this much memory to itself is usually given.
-const SETTINGS: &str = "
+pub const SETTINGS: &str = "
 shared_buffers = 2GB
 maintenance_work_mem = 512MB
 work_mem = 64MB
@@ -41,12 +41,16 @@ const ENGINES: [&str; 3] = ["sqlite", "pg15", "pg18"];
 
 pub fn run(name: &str, options: &Options) -> Result<()> {
     let mut figures = Figures::new(name, &options.target)?;
+    if name == "cli" {
+        crate::cli::bench::run(options, &mut figures)?;
+        return figures.done();
+    }
     let bench: Bench = match name {
         "similarity" => similarity::run,
         "context" => context::run,
         "embeddings" => embeddings::run,
         "experiments" => experiments::run,
-        _ => bail!("there is no bench {name}: context, embeddings, experiments, similarity"),
+        _ => bail!("there is no bench {name}: cli, context, embeddings, experiments, similarity"),
     };
     for engine in ENGINES.into_iter().filter(|name| options.engine.as_deref().is_none_or(|only| only == *name)) {
         on(engine, options, |space| bench(space, engine, options, &mut figures))?;

@@ -1,8 +1,13 @@
 //! The command-line tool: the built binary against a SQLite file and a real Postgres server, each case in a database of
 //! its own.
 
+pub mod bench;
+mod brokers;
 mod choice;
+mod export;
 mod import;
+mod migrate;
+mod stream;
 mod tool;
 
 use crate::cluster::Cluster;
@@ -13,7 +18,13 @@ use tool::{Place, Tool};
 
 type Check = fn(&Tool, &mut Report) -> Result<()>;
 
-const CHECKS: [(&str, Check); 2] = [("cli choice", choice::run), ("cli import", import::run)];
+const CHECKS: [(&str, Check); 5] = [
+    ("cli choice", choice::run),
+    ("cli import", import::run),
+    ("cli export", export::run),
+    ("cli migrate", migrate::run),
+    ("cli stream", stream::run),
+];
 
 /// Every check on SQLite and on the system's Postgres; false when one failed.
 pub fn everything(options: &Options) -> Result<bool> {

@@ -70,6 +70,23 @@ impl<'a> Tool<'a> {
         matches!(self.place, Place::Sqlite)
     }
 
+    /// The same tool on another engine, with files of its own.
+    pub fn beside<'b>(&self, place: Place<'b>, name: &str) -> Result<Tool<'b>> {
+        let scratch = self.path(name);
+        std::fs::create_dir_all(&scratch)?;
+        Ok(Tool::new(&self.target, &scratch, place))
+    }
+
+    /// A path among what was built and downloaded.
+    pub fn target(&self, name: &str) -> PathBuf {
+        self.target.join(name)
+    }
+
+    /// The scratch directory.
+    pub fn directory(&self) -> &Path {
+        &self.scratch
+    }
+
     /// A path in the scratch directory.
     pub fn path(&self, name: &str) -> PathBuf {
         self.scratch.join(format!("{}-{name}", self.engine()))
@@ -121,6 +138,11 @@ impl<'a> Tool<'a> {
 }
 
 impl Database<'_> {
+    /// The path of a SQLite database.
+    pub fn file(&self) -> &str {
+        &self.name
+    }
+
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.tool.command();
         command.args(arguments).args(["--json", "--url", &self.url]);
@@ -140,6 +162,15 @@ impl Database<'_> {
         child.kill()?;
         child.wait()?;
         Ok(at_work)
+    }
+
+    /// Gives its space on the disk back.
+    pub fn remove(&self) -> Result<()> {
+        match self.tool.place {
+            Place::Sqlite => Ok(std::fs::remove_file(&self.name)?),
+            Place::Postgres(cluster) => Ok(Postgres::connect(cluster, "postgres", "postgres")?
+                .exec(&format!("drop database {} with (force)", self.name))?),
+        }
     }
 
     /// A connection of the test's own.
