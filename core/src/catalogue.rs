@@ -120,7 +120,7 @@ macro_rules! relation_files {
 }
 
 /// In the order of creation: a relation may read those before it.
-const FILES: [&str; 23] = relation_files![
+const FILES: [&str; 29] = relation_files![
     "user_similarity_detail",
     "similar_users",
     "shared_content",
@@ -128,8 +128,12 @@ const FILES: [&str; 23] = relation_files![
     "neighbours_progress",
     "content_metrics",
     "trending_content",
+    "trending_zscore",
+    "genre_metrics",
     "favorite_genres",
     "preferred_time_slots",
+    "preferred_days",
+    "device_usage",
     "user_analytics",
     "cotaste_watched_with",
     "cotaste_similar_by_users",
@@ -141,6 +145,8 @@ const FILES: [&str; 23] = relation_files![
     "experiment_timeline",
     "experiment_segments",
     "experiment_numeric",
+    "activity_by_slot",
+    "activity_by_day",
     "context_quality",
     "cotaste_health",
     "cotaste_verify",

@@ -45,6 +45,25 @@ pub fn day_of_week(us: i64, zone: &str) -> Result<&'static str> {
     DAYS.get(day as usize).copied().ok_or(Error::Internal)
 }
 
+/// When the local day of an instant began, in microseconds since 1970; where a change of the clock skips midnight, that is
+/// the first instant after it.
+///
+/// ```
+/// use cotaste_core::time::{day_start_us, format_timestamp, parse_timestamp};
+/// let day = |text, zone| format_timestamp(day_start_us(parse_timestamp(text).unwrap(), zone).unwrap()).unwrap();
+/// assert_eq!(day("2026-01-05T23:15:00Z", "Asia/Kathmandu"), "2026-01-05T18:15:00.000000Z");
+/// assert_eq!(day("2018-11-04T12:00:00Z", "America/Sao_Paulo"), "2018-11-04T03:00:00.000000Z");
+/// ```
+pub fn day_start_us(us: i64, zone: &str) -> Result<i64> {
+    if zone == "UTC" {
+        return Ok((check_epoch_us(us)?.div_euclid(DAY_US) * DAY_US).max(MIN_US));
+    }
+    let day = local(us, zone)?.date();
+    let start = find_zone(zone)?.to_ambiguous_zoned(day.to_datetime(civil::Time::midnight())).compatible();
+    let start = start.map(|start| start.timestamp().as_microsecond()).map_err(|_| out_of_range())?;
+    Ok(start.clamp(MIN_US, MAX_US))
+}
+
 fn local(us: i64, zone: &str) -> Result<civil::DateTime> {
     if zone == "UTC" {
         return utc(check_epoch_us(us)?);

@@ -79,8 +79,14 @@ pub fn z_score(current: f64, periods: i64, sum: f64, sum_of_squares: f64) -> Res
     Ok(Some((current - mean) / variance(periods, sum, sum_of_squares).max(mean).max(1.0).sqrt()))
 }
 
-/// The sample variance (n - 1) of so many values, from their sum and the sum of their squares.
-pub fn variance(count: i64, sum: f64, sum_of_squares: f64) -> f64 {
+/// The sample standard deviation of so many values, from their sum and the sum of their squares; `None` of fewer than two.
+pub fn sample_sd(count: i64, sum: f64, sum_of_squares: f64) -> Option<f64> {
+    let variance = variance(count, sum, sum_of_squares);
+    (count > 1 && variance.is_finite()).then(|| variance.sqrt())
+}
+
+/// Of n - 1 degrees of freedom.
+fn variance(count: i64, sum: f64, sum_of_squares: f64) -> f64 {
     let count = count as f64;
     ((sum_of_squares - sum * (sum / count)) / (count - 1.0)).max(0.0)
 }

@@ -86,6 +86,11 @@ fn from_epoch_us(us: i64) -> TimestampWithTimeZone {
 }
 
 #[pg_extern]
+fn day_start_us(us: i64, zone: &str) -> i64 {
+    time::day_start_us(us, zone).or_report()
+}
+
+#[pg_extern]
 fn half_lives(us: i64, half_life_hours: f64) -> f64 {
     time::half_lives(us, half_life_hours).or_report()
 }

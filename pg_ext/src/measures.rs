@@ -100,3 +100,8 @@ fn trend_score(trend: &[u8], as_of_us: i64, half_life_hours: f64) -> f64 {
 fn z_score(current: f64, periods: i64, sum: f64, sum_of_squares: f64) -> Option<f64> {
     trend::z_score(current, periods, sum, sum_of_squares).or_report()
 }
+
+#[pg_extern]
+fn sample_sd(count: i64, sum: f64, sum_of_squares: f64) -> Option<f64> {
+    trend::sample_sd(count, sum, sum_of_squares)
+}

@@ -27,3 +27,13 @@ select 1 as position, 'morning' as slot, 7 as hours
 union all select 2, 'afternoon', 5
 union all select 3, 'evening', 4
 union all select 4, 'night', 8;
+
+-- The days of the week in their order.
+create view cotaste_days as
+select 1 as position, 'monday' as day
+union all select 2, 'tuesday'
+union all select 3, 'wednesday'
+union all select 4, 'thursday'
+union all select 5, 'friday'
+union all select 6, 'saturday'
+union all select 7, 'sunday';

@@ -72,6 +72,11 @@ create function from_epoch_us(us bigint) returns timestamptz
 comment on function from_epoch_us(bigint) is
   'the instant of a number of microseconds since 1970-01-01T00:00Z';
 
+create function day_start_us(us bigint, zone text) returns bigint
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'day_start_us_wrapper';
+comment on function day_start_us(bigint, text) is
+  'when the local day of an instant began, both in microseconds since 1970';
+
 create function half_lives(us bigint, half_life_hours double precision) returns double precision
   language c immutable strict parallel safe as 'MODULE_PATHNAME', 'half_lives_wrapper';
 comment on function half_lives(bigint, double precision) is
@@ -898,6 +903,11 @@ create function trend_score(trend bytea, as_of_us bigint, half_life_hours double
   language c immutable strict parallel safe as 'MODULE_PATHNAME', 'trend_score_wrapper';
 comment on function trend_score(bytea, bigint, double precision) is
   'what a sum of weights as of 1970 has decayed to at a time';
+
+create function sample_sd(count bigint, sum double precision, sum_of_squares double precision) returns double precision
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'sample_sd_wrapper';
+comment on function sample_sd(bigint, double precision, double precision) is
+  'the standard deviation (n - 1) of so many values, from their sum and the sum of their squares; NULL of fewer than two';
 
 create function z_score(current double precision, periods bigint, sum double precision, sum_of_squares double precision)
   returns double precision

@@ -30,6 +30,7 @@ const FUNCTIONS: &[(&str, c_int, Pure)] = &[
     ("day_of_week",           2, |a| Ok(Static(time::day_of_week(a.timestamp(0, "ts")?, a.text(1, "zone")?)?))),
     ("to_epoch_us",           1, |a| Ok(Integer(a.timestamp(0, "ts")?))),
     ("from_epoch_us",         1, |a| Ok(time::format_timestamp(a.integer(0, "us")?)?.into())),
+    ("day_start_us",          2, |a| Ok(Integer(time::day_start_us(a.integer(0, "us")?, a.text(1, "zone")?)?))),
     ("half_lives",            2, |a| Ok(Real(time::half_lives(a.integer(0, "us")?, a.real(1, "half_life_hours")?)?))),
     ("decay",                 3, |a| Ok(Real(time::decay(a.real(0, "weight")?, a.integer(1, "age_us")?, a.real(2, "half_life_hours")?)?))),
 

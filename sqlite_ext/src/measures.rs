@@ -21,6 +21,9 @@ pub fn register(db: Db) -> Result<()> {
         let (as_of_us, half_life_hours) = (a.integer(1, "as_of_us")?, a.real(2, "half_life_hours")?);
         Ok(Real(trend::score(a.blob(0, "trend")?, as_of_us, half_life_hours)?))
     })?;
+    pure(db, "sample_sd", 3, |a| {
+        Ok(trend::sample_sd(a.integer(0, "count")?, a.real(1, "sum")?, a.real(2, "sum_of_squares")?).into())
+    })?;
     pure(db, "z_score", 4, |a| {
         let (sum, sum_of_squares) = (a.real(2, "sum")?, a.real(3, "sum_of_squares")?);
         Ok(trend::z_score(a.real(0, "current")?, a.integer(1, "periods")?, sum, sum_of_squares)?.into())

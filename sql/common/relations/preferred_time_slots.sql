@@ -38,9 +38,12 @@ from (
       cast(sum(case when slot = 'night' then 1 else 0 end) as bigint) as night
     from (
       select
-        user_id,
-        case when weight > 0 then coalesce(time_of_day, time_slot(occurred_at, coalesce($2, 'UTC'))) end as slot
-      from cotaste_events
+        e.user_id,
+        case when e.weight > 0 then coalesce(e.time_of_day, time_slot(e.occurred_at, coalesce($zone, p.time_zone))) end as slot
+      from cotaste_events e
+      cross join cotaste_parameters p
+      cross join cotaste_clock k
+      where e.occurred_us <= k.now_us
     ) e
     group by user_id
   ) c

@@ -1,4 +1,4 @@
--- user_analytics: what each user did: totals, ratings given, favourite genres and preferred slots as JSON arrays
+-- user_analytics: what each user did: totals, ratings given, favourite genres, preferred slots, days and devices as JSON arrays
 -- key: user_id text
 -- column: user_id text
 -- column: total_events bigint
@@ -13,6 +13,8 @@
 -- column: active_days bigint
 -- column: favorite_genres text
 -- column: preferred_time_slots text
+-- column: preferred_days text
+-- column: device_usage text
 -- column: first_activity timestamp
 -- column: last_activity timestamp
 select
@@ -33,6 +35,12 @@ select
   (
     select ordered_json_array(s.slot, s.rank) from preferred_time_slots s where s.user_id = u.user_id and s.events > 0
   ) as preferred_time_slots,
+  (
+    select ordered_json_array(d.day, d.rank) from preferred_days d where d.user_id = u.user_id and d.events > 0
+  ) as preferred_days,
+  (
+    select ordered_json_array(d.device, d.rank) from device_usage d where d.user_id = u.user_id
+  ) as device_usage,
   from_epoch_us(first_us) as first_activity,
   from_epoch_us(last_us) as last_activity
 from (
@@ -50,5 +58,7 @@ from (
     min(occurred_us) as first_us,
     max(occurred_us) as last_us
   from cotaste_events
+  cross join cotaste_clock
+  where occurred_us <= now_us
   group by user_id
 ) u

@@ -33,8 +33,8 @@ const FUNCTIONS: [&str; 71] = [
 
 /// Those of contents' measures.
 #[rustfmt::skip]
-const MEASURE_FUNCTIONS: [&str; 12] = [
-    "content_changes", "content_count", "content_number", "content_trend", "cotaste_content_measures", "cotaste_mean_rating",
+const MEASURE_FUNCTIONS: [&str; 14] = [
+    "day_start_us", "sample_sd", "content_changes", "content_count", "content_number", "content_trend", "cotaste_content_measures", "cotaste_mean_rating",
     "follow_content", "pair_facts", "rating_changes", "set_content_extent", "trend_score", "z_score",
 ];
 
@@ -50,22 +50,28 @@ const EXPERIMENT_FUNCTIONS: [&str; 31] = [
 ];
 
 /// The row-returning surface, a view each.
-pub const RELATIONS: [&str; 17] = [
+pub const RELATIONS: [&str; 23] = [
+    "activity_by_day",
+    "activity_by_slot",
     "also_watched",
     "content_metrics",
     "context_quality",
     "cotaste_health",
+    "device_usage",
     "experiment_numeric",
     "experiment_results",
     "experiment_segments",
     "experiment_summary",
     "experiment_timeline",
     "favorite_genres",
+    "genre_metrics",
     "neighbours_progress",
+    "preferred_days",
     "preferred_time_slots",
     "similar_content",
     "similar_users",
     "trending_content",
+    "trending_zscore",
     "user_analytics",
     "user_genre_embeddings",
 ];

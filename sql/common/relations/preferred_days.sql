@@ -1,0 +1,56 @@
+-- preferred_days: on which days each user watches: events of positive weight by day of the week; ties from Monday on
+-- key: user_id text
+-- argument: zone text
+-- column: user_id text
+-- column: day text
+-- column: events bigint
+-- column: share double
+-- column: smoothed_share double
+-- column: rank bigint
+select
+  user_id,
+  day,
+  events,
+  coalesce(cast(events as double precision) / nullif(total, 0), 0.0) as share,
+  (events + cast(4 as double precision) / 7) / (total + 4) as smoothed_share,
+  row_number() over (partition by user_id order by events desc, position) as rank
+from (
+  select
+    c.user_id,
+    d.day,
+    d.position,
+    c.total,
+    case d.day
+      when 'monday' then c.monday
+      when 'tuesday' then c.tuesday
+      when 'wednesday' then c.wednesday
+      when 'thursday' then c.thursday
+      when 'friday' then c.friday
+      when 'saturday' then c.saturday
+      else c.sunday
+    end as events
+  from (
+    select
+      user_id,
+      cast(sum(case when day = 'monday' then 1 else 0 end) as bigint) as monday,
+      cast(sum(case when day = 'tuesday' then 1 else 0 end) as bigint) as tuesday,
+      cast(sum(case when day = 'wednesday' then 1 else 0 end) as bigint) as wednesday,
+      cast(sum(case when day = 'thursday' then 1 else 0 end) as bigint) as thursday,
+      cast(sum(case when day = 'friday' then 1 else 0 end) as bigint) as friday,
+      cast(sum(case when day = 'saturday' then 1 else 0 end) as bigint) as saturday,
+      cast(sum(case when day = 'sunday' then 1 else 0 end) as bigint) as sunday,
+      cast(count(day) as bigint) as total
+    from (
+      select
+        e.user_id,
+        case when e.weight > 0 then coalesce(e.day_of_week, day_of_week(e.occurred_at, coalesce($zone, p.time_zone))) end as day
+      from cotaste_events e
+      cross join cotaste_parameters p
+      cross join cotaste_clock k
+      where e.occurred_us <= k.now_us
+    ) e
+    group by user_id
+  ) c
+  cross join cotaste_days d
+) counted
+order by user_id, rank
