@@ -3,6 +3,7 @@
 use crate::compare::Answers;
 use crate::engine::{quote, Engine, Host};
 use crate::golden::{self, close, Row};
+use crate::random::Random;
 use crate::report::Report;
 use anyhow::{ensure, Context, Result};
 
@@ -18,7 +19,7 @@ pub fn run(host: &mut dyn Host, report: &mut Report, _: &Answers) -> Result<()> 
     }
     let mut space = host.space()?;
     let engine = space.as_mut();
-    load(engine)?;
+    load_roundabout(engine)?;
     context_status(engine, report)?;
     content_metrics(engine, report)?;
     trending(engine, report)?;
@@ -57,6 +58,46 @@ pub fn load(engine: &mut dyn Engine) -> Result<()> {
         ]
     });
     engine.load("user_behaviors", &columns, &mut rows)
+}
+
+/// The same log by another way: in random order and in batches, folded now and then, with a part of it changed or deleted
+/// and put back.
+fn load_roundabout(engine: &mut dyn Engine) -> Result<()> {
+    load(engine)?;
+    let columns = "user_id, content_id, action, rating, context, occurred_at, event_id";
+    engine.exec("create table golden_log as select * from user_behaviors")?;
+    engine.exec("delete from user_behaviors")?;
+    let ids = engine.query("select id from golden_log")?;
+    let mut ids: Vec<String> = ids.into_iter().map(|row| row[0].clone()).collect();
+    let mut random = Random::new(7);
+    for place in (1..ids.len()).rev() {
+        ids.swap(place, random.below(place + 1));
+    }
+    for (batch, ids) in ids.chunks(ids.len() / 5 + 1).enumerate() {
+        // The id stays: of equal times it says which rating is the last.
+        engine.exec(&format!(
+            "insert into user_behaviors (id, {columns}) select id, {columns} from golden_log where id in ({})",
+            ids.join(", ")
+        ))?;
+        match batch {
+            1 => engine.exec("delete from user_behaviors where id % 5 = 0")?,
+            2 => engine
+                .exec("update user_behaviors set content_id = content_id + 100000, action = 'skip' where id % 3 = 0")?,
+            _ => {}
+        }
+        engine.query("select cotaste_refresh(700)")?;
+    }
+    engine.exec("delete from user_behaviors where content_id > 50000")?;
+    engine.query("select cotaste_refresh()")?;
+    engine.exec(&format!(
+        "insert into user_behaviors (id, {columns}) select id, {columns} from golden_log
+         where id not in (select id from user_behaviors)"
+    ))?;
+    engine.exec("drop table golden_log")?;
+    engine.query("select cotaste_refresh(400)")?;
+    let problems = engine.query("select * from cotaste_verify()")?;
+    ensure!(problems.is_empty(), "cotaste_verify: {problems:?}");
+    Ok(())
 }
 
 /// Compares a row of answers, column by column: numbers within tolerance, all else exactly.

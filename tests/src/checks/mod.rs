@@ -8,6 +8,7 @@ mod embeddings;
 mod end_to_end;
 mod experiments;
 pub mod faults;
+mod golden_analytics;
 mod golden_experiments;
 mod golden_families;
 mod golden_tables;
@@ -35,6 +36,7 @@ const EVERYWHERE: [(&str, Check); 12] = [
     ("golden similarity", golden_tables::similarity),
     ("golden context_json", golden_tables::context),
     ("golden timeslots", golden_tables::time_slots),
+    ("golden analytics", golden_analytics::run),
     ("golden experiments", golden_experiments::run),
     ("golden experiment families", golden_families::run),
     ("own check", own_check::run),
