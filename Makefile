@@ -34,10 +34,13 @@ test-cli: setup-sqlite setup-postgres setup-cli build-sqlite build-cli build-pg1
 histories: setup-sqlite setup-postgres build-sqlite build-pg15 build-pg18 build-tests ## 1,000 random histories an engine (COTASTE_HISTORIES says how many)
 	COTASTE_HISTORIES=$${COTASTE_HISTORIES:-1000} $(call run_tests) --only "random histories" $(if $(ENGINE),--engine "$(ENGINE)")
 
-bench: bench-similarity bench-context bench-embeddings bench-experiments bench-cli ## every bench
+bench: bench-similarity bench-analytics bench-context bench-embeddings bench-experiments bench-cli ## every bench
 
 bench-similarity: build-sqlite build-pg15 build-pg18 build-tests build-kernels build-floor ## similarity, neighbours, fold and recording beside their alternatives
 	$(call run_tests,bench similarity) $(if $(ONLY),--only "$(ONLY)") $(if $(ENGINE),--engine "$(ENGINE)")
+
+bench-analytics: build-sqlite build-pg15 build-pg18 build-tests ## metrics of contents and users beside plain aggregates
+	$(call run_tests,bench analytics) $(if $(ENGINE),--engine "$(ENGINE)")
 
 bench-context: build-sqlite build-pg15 build-pg18 build-tests ## rows/s of context parsing
 	$(call run_tests,bench context) $(if $(ENGINE),--engine "$(ENGINE)")

@@ -1,6 +1,7 @@
 //! `make bench`: contenders side by side in one run, medians of alternating runs. A table for people, and one JSON
 //! object a figure in `target/bench/<bench>.jsonl`.
 
+mod analytics;
 mod context;
 mod data;
 mod embeddings;
@@ -47,10 +48,11 @@ pub fn run(name: &str, options: &Options) -> Result<()> {
     }
     let bench: Bench = match name {
         "similarity" => similarity::run,
+        "analytics" => analytics::run,
         "context" => context::run,
         "embeddings" => embeddings::run,
         "experiments" => experiments::run,
-        _ => bail!("there is no bench {name}: cli, context, embeddings, experiments, similarity"),
+        _ => bail!("there is no bench {name}: analytics, cli, context, embeddings, experiments, similarity"),
     };
     for engine in ENGINES.into_iter().filter(|name| options.engine.as_deref().is_none_or(|only| only == *name)) {
         on(engine, options, |space| bench(space, engine, options, &mut figures))?;
