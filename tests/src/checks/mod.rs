@@ -32,7 +32,7 @@ use std::path::Path;
 
 type Check = fn(&mut dyn Host, &mut Report, &Answers) -> Result<()>;
 
-const EVERYWHERE: [(&str, Check); 12] = [
+const EVERYWHERE: [(&str, Check); 13] = [
     ("golden similarity", golden_tables::similarity),
     ("golden context_json", golden_tables::context),
     ("golden timeslots", golden_tables::time_slots),
