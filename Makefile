@@ -34,7 +34,7 @@ test-cli: setup-sqlite setup-postgres setup-cli build-sqlite build-cli build-pg1
 histories: setup-sqlite setup-postgres build-sqlite build-pg15 build-pg18 build-tests ## 1,000 random histories an engine (COTASTE_HISTORIES says how many)
 	COTASTE_HISTORIES=$${COTASTE_HISTORIES:-1000} $(call run_tests) --only "random histories" $(if $(ENGINE),--engine "$(ENGINE)")
 
-bench: bench-similarity bench-analytics bench-context bench-embeddings bench-experiments bench-cli ## every bench
+bench: bench-similarity bench-analytics bench-context bench-embeddings bench-experiments bench-recommend bench-cli ## every bench
 
 bench-similarity: build-sqlite build-pg15 build-pg18 build-tests build-kernels build-floor ## similarity, neighbours, fold and recording beside their alternatives
 	$(call run_tests,bench similarity) $(if $(ONLY),--only "$(ONLY)") $(if $(ENGINE),--engine "$(ENGINE)")
@@ -64,6 +64,9 @@ test-packages: ## install each package into a clean place and run the quick star
 
 bench-experiments: build-sqlite build-pg15 build-pg18 build-tests ## one experiment of ten million events beside plain SQL and DuckDB
 	$(call run_tests,bench experiments) $(if $(ENGINE),--engine "$(ENGINE)")
+
+bench-recommend: build-sqlite build-pg15 build-pg18 build-tests ## quality of recommendations by the public protocol, their latency and memory
+	$(call run_tests,bench recommend) $(if $(ONLY),--only "$(ONLY)") $(if $(ENGINE),--engine "$(ENGINE)")
 
 fmt: ## format all Rust code
 	cargo fmt --all

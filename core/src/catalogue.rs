@@ -120,12 +120,16 @@ macro_rules! relation_files {
 }
 
 /// In the order of creation: a relation may read those before it.
-const FILES: [&str; 29] = relation_files![
+const FILES: [&str; 33] = relation_files![
     "user_similarity_detail",
     "similar_users",
     "shared_content",
     "shared_genres",
     "neighbours_progress",
+    "recommend",
+    "recommend_for_all",
+    "recommendations",
+    "evaluate_recommender",
     "content_metrics",
     "trending_content",
     "trending_zscore",

@@ -24,6 +24,7 @@ pub mod list;
 pub mod measures;
 pub mod neighbours;
 pub mod posting;
+pub mod recommend;
 pub mod similarity;
 mod sketch;
 pub mod stats;

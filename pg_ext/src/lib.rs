@@ -12,6 +12,7 @@ mod functions;
 mod measures;
 #[cfg(feature = "planted")]
 mod planted;
+mod recommend;
 mod space;
 mod state;
 mod text;

@@ -15,6 +15,7 @@ const STATE_TABLES: &str = include_str!("../../sql/postgres/state.sql");
 const FOLD: &str = include_str!("../../sql/postgres/fold.sql");
 const MEASURES: &str = include_str!("../../sql/postgres/measures.sql");
 const NEIGHBOURS: &str = include_str!("../../sql/postgres/neighbours.sql");
+const RECOMMEND: &str = include_str!("../../sql/postgres/recommend.sql");
 const TRIGGERS: &str = include_str!("../../sql/postgres/triggers.sql");
 const TASTES: &str = include_str!("../../sql/postgres/tastes.sql");
 const ENGINE_CONTENTS: &str = include_str!("../../sql/postgres/contents.sql");
@@ -31,7 +32,8 @@ fn cotaste_space_sql() -> SetOfIterator<'static, String> {
     let tables = [TABLES, STATE_TABLES].map(String::from);
     let views = [ENGINE_VIEWS, VIEWS, EXPERIMENT_VIEWS, STATE].map(replaceable);
     let measures = MEASURES.replace("@content_measures@", CONTENT_MEASURES).replace("@mean_rating@", MEAN_RATING);
-    let functions_of_state = [FOLD.to_string(), replaceable(TASTES), NEIGHBOURS.to_string(), measures];
+    let functions_of_state =
+        [FOLD.to_string(), replaceable(TASTES), NEIGHBOURS.to_string(), RECOMMEND.to_string(), measures];
     let contents = [ENGINE_CONTENTS, CONTENTS].map(replaceable).into_iter().chain([EMBEDDINGS.to_string()]);
     let relations = relations().iter().map(|relation| [view(relation), functions(relation)].concat());
     let rest = [FUNCTIONS, TRIGGERS, SETTINGS, ADOPT, ANALYZE].map(String::from);

@@ -201,3 +201,50 @@ from (
   from cotaste_queue q
   where q.due_us <= (select k.now_us from cotaste_clock k) and coalesce(q.content_id, q.lost_id) is not null
 ) p;
+
+-- What the folded tastes do not know of who touched what: pairs that are pending; a user without content whose folded
+-- contents do not hold, and then all of the user's; and everything when the state is out of date as a whole.
+create view cotaste_touch_changes as
+select q.user_id, cast(null as bigint) as content_id, 0 as touched
+from cotaste_queue q
+where q.content_id is null and q.due_us <= (select k.now_us from cotaste_clock k)
+union all
+select b.user_id, b.content_id, 1 as touched
+from (
+  select distinct q.user_id from cotaste_queue q
+  where q.content_id is null and q.due_us <= (select k.now_us from cotaste_clock k)
+) q
+join user_behaviors b on b.user_id = q.user_id
+where b.action <> 'skip' and to_epoch_us(b.occurred_at) <= (select k.now_us from cotaste_clock k)
+union all
+select
+  q.user_id, q.content_id,
+  case when exists (
+    select 1 from user_behaviors b
+    where b.user_id = q.user_id and b.content_id = q.content_id and b.action <> 'skip'
+      and to_epoch_us(b.occurred_at) <= (select k.now_us from cotaste_clock k)
+  ) then 1 else 0 end as touched
+from (
+  select distinct q.user_id, q.content_id from cotaste_queue q
+  where q.content_id is not null and q.due_us <= (select k.now_us from cotaste_clock k)
+) q
+union all
+select b.user_id, b.content_id, 1 as touched
+from cotaste_parameters p
+cross join user_behaviors b
+where p.stale and b.action <> 'skip' and to_epoch_us(b.occurred_at) <= (select k.now_us from cotaste_clock k);
+
+-- What each user did with each content up to now: the last touch, if there is more than skips, and whether the last
+-- event of all was of an action that weighs less than 0.
+create view cotaste_histories as
+select
+  b.user_id,
+  b.content_id,
+  max(case when b.action <> 'skip' then to_epoch_us(b.occurred_at) end) as touched_us,
+  case when latest_value(
+    coalesce((select cast(s.value as double precision) from cotaste_settings s where s.key = 'action_weight.' || b.action), 0.0),
+    to_epoch_us(b.occurred_at), b.id
+  ) < 0 then 1 else 0 end as disliked
+from user_behaviors b
+where to_epoch_us(b.occurred_at) <= (select k.now_us from cotaste_clock k)
+group by b.user_id, b.content_id;

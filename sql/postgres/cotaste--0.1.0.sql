@@ -914,6 +914,7 @@ create function z_score(current double precision, periods bigint, sum double pre
   language c immutable strict parallel safe as 'MODULE_PATHNAME', 'z_score_wrapper';
 comment on function z_score(double precision, bigint, double precision, double precision) is
   '(current - mean) / sqrt(max(sd^2, mean, 1)) against so many periods; NULL when they are fewer than two';
+
 -- A user's events as one value
 
 create function event_changes_step(
@@ -973,6 +974,27 @@ create aggregate experiment_arms(
 );
 comment on aggregate experiment_arms(bytea, text, bigint, bigint, text, bigint, bigint) is
   'what the users of an experiment did, by variant, from the events of each: a JSON object with a member a variant';
+
+-- Recommendations
+
+create function recommend_rows_step(
+  state internal, kind integer, a text, b text, content bigint, at bigint, flag boolean, taste bytea
+) returns internal
+  language c immutable parallel safe cost 10 as 'MODULE_PATHNAME', 'recommend_rows_step_wrapper';
+comment on function recommend_rows_step(internal, integer, text, text, bigint, bigint, boolean, bytea) is
+  'part of recommend_rows: reads a row';
+
+create function recommend_rows_final(state internal) returns text
+  language c immutable parallel safe cost 100000 as 'MODULE_PATHNAME', 'recommend_rows_final_wrapper';
+comment on function recommend_rows_final(internal) is
+  'part of recommend_rows: the answer';
+
+create aggregate recommend_rows(kind integer, a text, b text, content bigint, at bigint, flag boolean, taste bytea) (
+  sfunc = recommend_rows_step, stype = internal, sspace = 4194304, finalfunc = recommend_rows_final,
+  finalfunc_modify = read_write, parallel = safe
+);
+comment on aggregate recommend_rows(integer, text, text, bigint, bigint, boolean, bytea) is
+  'the answer, as JSON, to the question of recommend among the rows';
 
 -- Aggregates of experiments
 

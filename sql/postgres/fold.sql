@@ -7,7 +7,7 @@ begin atomic
   select 7000000000000000000 + cast(cast(cast('cotaste_queue' as regclass) as oid) as bigint) * 16 + $1;
 end;
 comment on function cotaste_lock(integer) is
-  'the key of an advisory lock of this space: 1 the fold, 2 the settings, 3 the neighbours';
+  'the key of an advisory lock of this space: 1 the fold, 2 the settings, 3 the neighbours, 4 the recommendations';
 
 create or replace function cotaste_fold(most bigint) returns bigint
 language plpgsql

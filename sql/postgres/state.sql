@@ -185,3 +185,22 @@ create index if not exists cotaste_neighbour_runs_computed on cotaste_neighbour_
 create sequence if not exists cotaste_neighbour_count minvalue 0;
 comment on sequence cotaste_neighbour_count is 'how many users'' neighbours the worker at work has computed';
 comment on table cotaste_neighbour_runs is 'when neighbours was last computed for a user, and how many were asked for';
+
+-- The day's recommendations.
+create table if not exists cotaste_recommendations (
+  user_id text collate "C" not null,
+  rank bigint not null,
+  content_id bigint not null,
+  score double precision not null,
+  method text not null,
+  reason text not null,
+  computed_at timestamptz not null,
+  primary key (user_id, rank)
+);
+comment on table cotaste_recommendations is 'each user''s recommendations as cotaste_refresh_recommendations() found them';
+
+create table if not exists cotaste_recommendation_runs (
+  user_id text collate "C" primary key,
+  computed_us bigint not null
+);
+comment on table cotaste_recommendation_runs is 'when cotaste_recommendations was last computed for a user';

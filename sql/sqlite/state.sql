@@ -151,6 +151,23 @@ create table if not exists cotaste_neighbour_runs (
 
 create index if not exists cotaste_neighbour_runs_computed on cotaste_neighbour_runs (computed_us);
 
+-- The day's recommendations, and when each user's were computed.
+create table if not exists cotaste_recommendations (
+  user_id text not null,
+  rank integer not null,
+  content_id integer not null,
+  score real not null,
+  method text not null,
+  reason text not null,
+  computed_at text not null,
+  primary key (user_id, rank)
+) without rowid;
+
+create table if not exists cotaste_recommendation_runs (
+  user_id text primary key not null,
+  computed_us integer not null
+);
+
 -- A pair that may have lost its last event is queued as all of its user's: with the event goes what tells whose taste a
 -- change of genres touches, so the pair's old part in the taste may not be what the genres of now would give.
 

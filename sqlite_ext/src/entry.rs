@@ -5,7 +5,7 @@ use crate::kept::Kept;
 use crate::scalar::Db;
 use crate::{
     aggregates, embeddings, experiment_aggregates, experiment_functions, functions, guard, measures, neighbours,
-    parse_context, relation, space,
+    parse_context, recommend, relation, space,
 };
 use rusqlite::{ffi, Connection};
 use sqlite_loadable::prelude::register_entrypoint;
@@ -79,7 +79,9 @@ unsafe fn register(db: *mut ffi::sqlite3, api: *mut ffi::sqlite3_api_routines, w
     }
     let kept = Arc::new(Kept::default());
     // SAFETY: an open connection; it is borrowed: dropping this one does not close it.
-    neighbours::register(&unsafe { Connection::from_handle(db)? }, &kept)?;
+    let connection = unsafe { Connection::from_handle(db)? };
+    neighbours::register(&connection, &kept)?;
+    recommend::register(&connection, &kept)?;
     let failed = std::cell::Cell::new(None);
     register_entrypoint(db.cast(), ptr::null_mut(), api.cast(), |db| {
         failed.set(with_loadable(db, writers, &kept).err());

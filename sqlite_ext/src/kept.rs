@@ -1,5 +1,6 @@
 //! Statements kept between the host's statements. SQLite refuses to close a connection that has statements left, but it
-//! first disconnects its virtual tables: so they belong to the table cotaste_neighbours_of, and go with it.
+//! first disconnects its virtual tables: so they belong to the tables cotaste_neighbours_of and
+//! cotaste_recommended, and go with them.
 
 use crate::failure::Result;
 use crate::statement::Statement;
@@ -10,8 +11,9 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-const TEXTS: [&str; 3] = [
+const TEXTS: [&str; 4] = [
     include_str!("../../sql/sqlite/neighbours.sql"),
+    include_str!("../../sql/sqlite/recommend.sql"),
     include_str!("../../sql/sqlite/record.sql"),
     include_str!("../../sql/sqlite/embeddings.sql"),
 ];

@@ -25,6 +25,7 @@ mod pair;
 mod parse_context;
 #[cfg(feature = "planted")]
 mod planted;
+mod recommend;
 mod relation;
 mod scalar;
 mod space;

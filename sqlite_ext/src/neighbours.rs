@@ -6,6 +6,7 @@ mod log;
 mod refresh;
 mod table;
 
+pub use log::LogTastes;
 pub use refresh::refresh;
 pub use table::register;
 
@@ -15,7 +16,6 @@ use crate::statement::Statement;
 use cotaste_core::genre_order::GenreOrder;
 use cotaste_core::neighbours::{Probe, Ranking};
 use cotaste_core::{posting, similarity, taste, Error};
-use log::LogTastes;
 use rusqlite::ffi::sqlite3;
 use rusqlite::types::ValueRef;
 use std::cmp::Ordering;

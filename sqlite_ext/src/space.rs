@@ -5,7 +5,7 @@ use crate::failure::Result;
 use crate::kept::Kept;
 use crate::scalar::{reader, Db, READS, WRITES};
 use crate::statement::Statement;
-use crate::{fold, guard, install, neighbours};
+use crate::{fold, guard, install, neighbours, recommend};
 use cotaste_core::{behavior, context, time, Error};
 use rusqlite::ffi::{self, sqlite3, sqlite3_context};
 use rusqlite::types::ValueRef;
@@ -36,6 +36,10 @@ pub fn register(db: Db, writers: bool, kept: &Arc<Kept>) -> Result<()> {
             let kept = Arc::clone(&of_all);
             reader(db, "cotaste_refresh_neighbours", arguments, WRITES, move |call, args| {
                 refresh_neighbours(&kept, call, args)
+            })?;
+            let kept = Arc::clone(&of_all);
+            reader(db, "cotaste_refresh_recommendations", arguments, WRITES, move |call, args| {
+                refresh_recommendations(&kept, call, args)
             })?;
         }
         for arguments in 3..=7 {
@@ -219,6 +223,18 @@ fn refresh_neighbours(kept: &Kept, context: *mut sqlite3_context, args: Args<'_>
     writing(context, |db, now_us| unsafe {
         kept.connect(raw);
         neighbours::refresh(raw, db, kept, limit, now_us)
+    })
+}
+
+/// `cotaste_refresh_recommendations([limit]) -> users computed`
+fn refresh_recommendations(kept: &Kept, context: *mut sqlite3_context, args: Args<'_>) -> Result<Answer<'static>> {
+    let limit = (!args.is_null(0)).then(|| args.integer(0, "limit")).transpose()?;
+    // SAFETY: the connection of the running call.
+    let raw = unsafe { ffi::sqlite3_context_db_handle(context) };
+    // SAFETY: as above.
+    writing(context, |db, now_us| unsafe {
+        kept.connect(raw);
+        recommend::refresh(raw, db, kept, limit, now_us)
     })
 }
 

@@ -77,6 +77,12 @@ pub fn contents(taste: &[u8]) -> Result<Vec<i64>> {
     Ok(contents)
 }
 
+/// Calls `each` with the contents of a taste, ascending.
+pub(crate) fn each_content(taste: &[u8], each: impl FnMut(i64)) -> Result<()> {
+    Taste::read(taste)?.items().for_each(each);
+    Ok(())
+}
+
 /// Whether a content is in a taste.
 pub fn has(taste: &[u8], content: i64) -> Result<bool> {
     Ok(Taste::read(taste)?.has(content))

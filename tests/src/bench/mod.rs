@@ -8,6 +8,7 @@ mod embeddings;
 mod experiments;
 mod figures;
 mod helper;
+mod recommend;
 mod sets;
 mod similarity;
 pub use similarity::plain;
@@ -52,7 +53,8 @@ pub fn run(name: &str, options: &Options) -> Result<()> {
         "context" => context::run,
         "embeddings" => embeddings::run,
         "experiments" => experiments::run,
-        _ => bail!("there is no bench {name}: analytics, cli, context, embeddings, experiments, similarity"),
+        "recommend" => recommend::run,
+        _ => bail!("there is no bench {name}: analytics, cli, context, embeddings, experiments, recommend, similarity"),
     };
     for engine in ENGINES.into_iter().filter(|name| options.engine.as_deref().is_none_or(|only| only == *name)) {
         on(engine, options, |space| bench(space, engine, options, &mut figures))?;

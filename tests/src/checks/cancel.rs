@@ -14,7 +14,7 @@ const AFTER: Duration = Duration::from_millis(20);
 const LATENCY: Duration = Duration::from_millis(250);
 
 /// Each takes well over [`AFTER`].
-const LONG: [&str; 7] = [
+const LONG: [&str; 10] = [
     "select cotaste_learn_embeddings(256)",
     "select sum(n.similarity) from user_behaviors b, similar_users(b.user_id, 10) n",
     "select sum(user_similarity(a.user_id, b.user_id)) from cotaste_users a, cotaste_users b",
@@ -22,6 +22,9 @@ const LONG: [&str; 7] = [
     "select cotaste_rebuild()",
     "select cotaste_refresh_neighbours()",
     "select count(*) from cotaste_verify()",
+    "select count(*) from recommend_for_all(1000)",
+    "select count(*) from evaluate_recommender('random20', 1000)",
+    "select cotaste_refresh_recommendations()",
 ];
 
 pub fn postgres(host: &mut PostgresHost, report: &mut Report) -> Result<()> {

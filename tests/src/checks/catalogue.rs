@@ -16,12 +16,12 @@ const EMBEDDING_FUNCTIONS: [&str; 16] = [
 
 /// What the README promises. A function of the extension that is missing here fails the test as one that is missing there.
 #[rustfmt::skip]
-const FUNCTIONS: [&str; 71] = [
+const FUNCTIONS: [&str; 72] = [
     "always_valid_p", "apply_block", "apply_postings", "block_changes", "chance_to_win", "check_action", "check_content_id", "check_occurred_at", "check_progress",
     "check_rating", "check_user_id", "chi_square_p", "confidence_sequence_lower", "confidence_sequence_upper",
     "context_day_of_week", "context_device", "context_experiment", "context_location", "context_status",
     "context_time_of_day", "context_variant", "cosine_similarity", "cotaste_init", "cotaste_rebuild", "cotaste_refresh",
-    "cotaste_refresh_neighbours", "cotaste_version", "critical_z", "day_of_week", "decay", "decayed_weight",
+    "cotaste_refresh_neighbours", "cotaste_refresh_recommendations", "cotaste_version", "critical_z", "day_of_week", "decay", "decayed_weight",
     "expected_loss", "fisher_exact", "follow_events", "follow_taste", "followed_sums", "followed_taste", "from_epoch_us", "genre_list", "genre_vector",
     "half_lives", "jaccard_similarity", "latest_value", "lift_lower", "lift_upper", "newcombe_lower",
     "newcombe_upper", "ordered_json_array", "pooled_z", "posting_changes", "record_behavior", "reproducible_sum", "taste_agg",
@@ -50,7 +50,7 @@ const EXPERIMENT_FUNCTIONS: [&str; 31] = [
 ];
 
 /// The row-returning surface, a view each.
-pub const RELATIONS: [&str; 23] = [
+pub const RELATIONS: [&str; 24] = [
     "activity_by_day",
     "activity_by_slot",
     "also_watched",
@@ -68,6 +68,7 @@ pub const RELATIONS: [&str; 23] = [
     "neighbours_progress",
     "preferred_days",
     "preferred_time_slots",
+    "recommendations",
     "similar_content",
     "similar_users",
     "trending_content",
@@ -144,7 +145,7 @@ fn functions(engine: &mut dyn Engine) -> Result<BTreeMap<String, BTreeSet<String
                and not exists (select from unnest(p.proargtypes::oid[]) t where t = 'cotaste_unset'::regtype)
                and p.proname not in ('context_jsonb', 'context_storable', 'cotaste_not_initialized', 'cotaste_fold',
                  'cotaste_fold_alone', 'cotaste_fold_bulk', 'cotaste_fold_pending', 'cotaste_fold_when_due', 'cotaste_may_fold', 'cotaste_lock', 'count_postings', 'counted',
-                 'extend_genre_order', 'find_finalists', 'gather_lists', 'rank_users', 'taste_contents', 'cotaste_write_learned',
+                 'extend_genre_order', 'find_finalists', 'gather_lists', 'rank_users', 'recommend_rows', 'taste_contents', 'cotaste_write_learned',
                  'learn_embeddings', 'fold_in_embeddings', 'learned_contents', 'learned_fingerprint', 'learned_embedding')",
         )?,
     };

@@ -9,7 +9,7 @@ mod explain;
 mod fold;
 mod growth;
 mod joins;
-mod memory;
+pub mod memory;
 mod pairs;
 mod record;
 pub use record::plain;
@@ -20,7 +20,7 @@ use super::data::Data;
 use super::figures::Figures;
 use super::{runs, setting, Spaces};
 use crate::Options;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use space::Space;
 
 type Part = fn(&mut Space<'_>, &mut Figures) -> Result<()>;

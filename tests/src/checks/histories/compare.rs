@@ -3,6 +3,7 @@
 use super::experiments::{self, Asked};
 use super::measures;
 use super::model::{clock, Likeness, Model};
+use super::recommend;
 use crate::engine::{print_double, quote, Engine, Kind, NULL};
 use anyhow::{ensure, Context, Result};
 use std::collections::BTreeMap;
@@ -26,6 +27,7 @@ struct Answers {
     experiments: [Asked; 2],
     also_watched: Vec<Vec<String>>,
     embeddings: Vec<Vec<String>>,
+    recommended: Vec<Vec<String>>,
 }
 
 /// Compares everything; `turn` chooses the user and the pair that are asked in more ways. Returns the model.
@@ -50,6 +52,8 @@ pub fn compare(engine: &mut dyn Engine, users: &[&str], turn: usize) -> Result<M
         answers.experiments.iter().try_for_each(|asked| asked.check(&model))?;
         also_watched(&model, &answers.also_watched, content)?;
         embeddings(&model, &answers.embeddings)?;
+        recommend::check(&model, asked, &answers.recommended)
+            .with_context(|| format!("recommend({asked}) is {:?}", answers.recommended))?;
         return Ok(model);
     }
     anyhow::bail!("events became due all the time")
@@ -63,7 +67,7 @@ fn ask(
     (a, b): (&str, &str),
 ) -> Result<Answers> {
     let experiments = experiments::ask(engine, model, turn)?;
-    let (a, b, asked) = (quote(a), quote(b), quote(asked));
+    let (a, b, of, asked) = (quote(a), quote(b), asked, quote(asked));
     let columns = "s.user_id, s.similarity, s.jaccard, s.genre_cosine, s.shared_items, s.rank";
     let ks = KS.map(|k| format!("select cast({k} as bigint) as k")).join(" union all ");
     let lateral = if engine.kind() == Kind::Postgres { "lateral " } else { "" };
@@ -89,6 +93,7 @@ fn ask(
             .query("select user_id, genres, dim, embedding from user_genre_embeddings order by user_id")?,
         shared_content: engine.value(&format!("select count(*) from shared_content({a}, {b})"))?,
         experiments,
+        recommended: recommend::ask(engine, of)?,
     })
 }
 

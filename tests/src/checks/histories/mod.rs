@@ -7,6 +7,7 @@ mod compare;
 mod experiments;
 mod measures;
 mod model;
+mod recommend;
 mod steps;
 
 use crate::compare::Answers;

@@ -19,7 +19,9 @@ pub struct Model {
     /// All events, those in the future included.
     pub log: Vec<Event>,
     pub settings: HashMap<String, String>,
-    /// The genres of the catalogue's contents.
+    /// What each user did with each content.
+    pub histories: BTreeMap<String, BTreeMap<i64, Pair>>,
+    /// The genres of each content of the catalogue, as they are compared.
     pub catalogue: BTreeMap<i64, Vec<String>>,
     users: BTreeMap<String, Taste>,
     jaccard_weight: f64,
@@ -37,6 +39,16 @@ pub struct Event {
     pub at: i64,
     pub experiment: Option<String>,
     pub variant: Option<String>,
+}
+
+/// A user's events with one content.
+#[derive(Default)]
+pub struct Pair {
+    /// The last one that is not a skip.
+    pub touched: Option<i64>,
+    /// The last one of all was of an action that weighs less than 0.
+    pub disliked: bool,
+    last: (i64, i64),
 }
 
 #[derive(Default)]
@@ -84,6 +96,7 @@ impl Model {
             ids: Vec::new(),
             log: Vec::new(),
             settings: settings.clone(),
+            histories: BTreeMap::new(),
             catalogue: genres.clone(),
             users: BTreeMap::new(),
             jaccard_weight: number("jaccard_weight")?,
@@ -109,6 +122,14 @@ impl Model {
             let taste = model.users.entry(row[0].clone()).or_default();
             if row[2] != "skip" {
                 taste.items.insert(content);
+            }
+            let pair = model.histories.entry(row[0].clone()).or_default().entry(content).or_default();
+            if row[2] != "skip" {
+                pair.touched = pair.touched.max(Some(at));
+            }
+            let last = (at, row[5].parse()?);
+            if pair.last <= last {
+                (pair.last, pair.disliked) = (last, number(&format!("action_weight.{}", row[2]))? < 0.0);
             }
             let names = genres.get(&content).map_or(&[][..], Vec::as_slice);
             dated.entry(row[0].clone()).or_default().add(at, weight, names);
