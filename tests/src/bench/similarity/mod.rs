@@ -20,7 +20,7 @@ use super::data::Data;
 use super::figures::Figures;
 use super::{runs, setting, Spaces};
 use crate::Options;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use space::Space;
 
 type Part = fn(&mut Space<'_>, &mut Figures) -> Result<()>;
