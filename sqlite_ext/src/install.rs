@@ -141,6 +141,8 @@ fn check(db: &Connection) -> Result<()> {
 /// Runs `f` wholly or not at all.
 pub fn in_savepoint<T>(db: &Connection, f: impl FnOnce() -> Result<T>) -> Result<T> {
     let write = db.prepare("delete from main.cotaste_meta where false").ok();
+    // Prepared while there is memory: when there is none, what was half done must still be undone.
+    let (mut back, mut release) = (db.prepare("rollback to cotaste_call")?, db.prepare("release cotaste_call")?);
     db.execute_batch("savepoint cotaste_call")?;
     let released = guard::catch(f).and_then(|value| {
         db.execute_batch("release cotaste_call")?;
@@ -151,7 +153,7 @@ pub fn in_savepoint<T>(db: &Connection, f: impl FnOnce() -> Result<T>) -> Result
         // it would fail and hide the cause.
         let undone = match db.is_autocommit() {
             true => Ok(()),
-            false => undo(db, write),
+            false => undo(db, &mut back, &mut release, write),
         };
         match undone {
             Ok(()) => failure,
@@ -163,8 +165,13 @@ pub fn in_savepoint<T>(db: &Connection, f: impl FnOnce() -> Result<T>) -> Result
 /// Rolls back to the savepoint. While the host's statement is being interrupted SQLite runs no other to its end, not
 /// even a rollback, and prepares none; but a statement that writes, when it is interrupted, rolls the whole transaction
 /// back, as SQLite documents of interrupted writes. `write` is one, prepared before and changing nothing.
-fn undo(db: &Connection, write: Option<rusqlite::Statement<'_>>) -> rusqlite::Result<()> {
-    let undone = db.execute_batch("rollback to cotaste_call; release cotaste_call");
+fn undo(
+    db: &Connection,
+    back: &mut rusqlite::Statement<'_>,
+    release: &mut rusqlite::Statement<'_>,
+    write: Option<rusqlite::Statement<'_>>,
+) -> rusqlite::Result<()> {
+    let undone = back.execute([]).and_then(|_| release.execute([])).map(drop);
     match (&undone, write) {
         (Err(rusqlite::Error::SqliteFailure(error, _)), Some(mut write))
             if error.code == ffi::ErrorCode::OperationInterrupted =>

@@ -154,8 +154,14 @@ pub fn two_proportion_p(arms: Arms) -> f64 {
     }
 }
 
+/// More trials than anybody has. Beyond them doubles do not count exactly, and what sums over a distribution takes seconds.
+const MOST_TRIALS: f64 = 1e12;
+
 fn check(x: f64, n: f64) -> Result<()> {
-    if x >= 0.0 && x <= n && n.is_finite() {
+    if n > MOST_TRIALS {
+        return Err(Error::invalid("trials", format!("{n} is more than {MOST_TRIALS}")));
+    }
+    if x >= 0.0 && x <= n {
         return Ok(());
     }
     Err(Error::invalid("successes", format!("{x} is not between 0 and the {n} trials")))
@@ -269,6 +275,24 @@ mod tests {
         let even = Arms::new(1e6, 2e7, 1e6, 2e7).unwrap().unwrap();
         assert!((chance_to_win(even) - 0.5).abs() < 1e-6 && (fisher_exact(even) - 1.0).abs() < 1e-9);
         assert!(chi_square_p(1400.0, 3).unwrap() > 0.0 && chi_square_p(1e9, 2).unwrap() == 0.0);
+    }
+
+    #[test]
+    fn no_count_takes_long() {
+        let begun = std::time::Instant::now();
+        for n in [1e9, 1e10, MOST_TRIALS] {
+            for rate in [1e-9, 0.001, 0.5] {
+                let x = (n * rate).floor();
+                let arms = Arms::new(x, n, x + 1.0, n).unwrap().unwrap();
+                assert!((0.0..=1.0).contains(&fisher_exact(arms)));
+                assert!((0.0..=1.0).contains(&chance_to_win(arms)));
+                clopper_pearson(x, n, 0.05).unwrap();
+            }
+        }
+        // Nine rounds; unoptimised and on a busy machine they take a second or two, without limits minutes.
+        assert!(begun.elapsed().as_secs() < 60);
+        assert!(clopper_pearson(1.0, 1e300, 0.05).is_err() && Arms::counts(1.0, 1e13, 1.0, 2.0).is_err());
+        assert!(wilson_upper(1.0, f64::INFINITY, Z95).is_err());
     }
 
     #[test]

@@ -35,9 +35,20 @@ pub fn posterior(successes: f64, trials: f64, alpha: f64) -> Result<Estimate> {
     Ok(Estimate { mean: a / (a + b), lower, upper })
 }
 
+/// Beyond so many trials an integral over a posterior takes longer than a caller who cannot cancel it should wait.
+const MOST_INTEGRATED: f64 = 1e10;
+
+fn check_integrated(trials: f64) -> Result<()> {
+    if trials > MOST_INTEGRATED {
+        return Err(Error::invalid("trials", format!("{trials} is more than {MOST_INTEGRATED}")));
+    }
+    Ok(())
+}
+
 /// The mean and the equal-tailed interval of the posterior of `p1 - p0`.
 pub fn posterior_difference(arms: Arms, alpha: f64) -> Result<Estimate> {
     check_alpha(alpha)?;
+    check_integrated(arms.n0.max(arms.n1))?;
     let (control, treatment) = (Beta::of(arms.x0, arms.n0), Beta::of(arms.x1, arms.n1));
     // P(p1 - p0 <= d), over the narrower of the two, so that the other is smooth at its scale. Only where the other is
     // neither certain nor impossible: at those points it has a kink.
@@ -86,6 +97,7 @@ pub fn prob_best(arms: &[(f64, f64)]) -> Result<Vec<f64>> {
     }
     for &(x, n) in arms {
         check(x, n)?;
+        check_integrated(n)?;
     }
     let step = arms.iter().map(|&(x, n)| Beta::of(x, n).step()).fold(f64::INFINITY, f64::min);
     for (i, &(x, n)) in arms.iter().enumerate() {
