@@ -75,6 +75,16 @@ impl Cluster {
         &self.directory
     }
 
+    /// Makes a file or directory the server's own.
+    pub fn give(&self, path: &Path) -> Result<()> {
+        Owner::find()?.give(path)
+    }
+
+    /// A program that runs as the server's user.
+    pub fn command(&self, program: &str) -> Result<Command> {
+        Ok(Owner::find()?.command(Path::new(program)))
+    }
+
     pub fn socket(&self) -> PathBuf {
         self.directory.join("run")
     }

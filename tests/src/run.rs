@@ -83,8 +83,9 @@ fn child(name: &str, options: &Options, answers: &Path) -> Result<Outcome> {
     let (mut counts, mut figures) = (None, Vec::new());
     for line in BufReader::new(child.stdout.take().context("no output")?).lines() {
         let line = line?;
-        let numbers = line.strip_prefix("counts ").map(|rest| rest.split(' ').map(str::parse).collect());
-        match numbers.transpose()?.as_ref().map(Vec::as_slice) {
+        let numbers: Option<Result<Vec<usize>, _>> =
+            line.strip_prefix("counts ").map(|rest| rest.split(' ').map(str::parse).collect());
+        match numbers.transpose()?.as_deref() {
             Some([passed, failed, skipped]) => counts = Some((*passed, *failed, *skipped)),
             _ => println!("{line}"),
         }

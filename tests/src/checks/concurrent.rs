@@ -27,14 +27,22 @@ struct Tally {
 
 pub fn run(host: &mut PostgresHost, report: &mut Report) -> Result<()> {
     let mut engine = host.database("space")?;
-    engine.exec(include_str!("../../cases/concurrent.sql"))?;
     let database = engine.value("select current_database()::text")?;
     let cluster = host.cluster();
-    let connect = || Postgres::connect(cluster, "postgres", &database);
+    within(&|| Postgres::connect(cluster, "postgres", &database), &mut engine, report)
+}
+
+/// In an empty space, through connections made by `connect`.
+pub fn within(
+    connect: &(dyn Fn() -> Result<Postgres> + Sync),
+    engine: &mut Postgres,
+    report: &mut Report,
+) -> Result<()> {
+    engine.exec(include_str!("../../cases/concurrent.sql"))?;
     let over = AtomicBool::new(false);
     let start = Instant::now();
     let (written, folded, compared) = std::thread::scope(|scope| {
-        let (connect, over) = (&connect, &over);
+        let over = &over;
         let going = move || start.elapsed() < LASTS && !over.load(Ordering::Relaxed);
         let writers: Vec<_> =
             (0..WRITERS).map(|writer| scope.spawn(move || stopping(over, write(connect()?, writer, going)))).collect();
@@ -64,7 +72,7 @@ pub fn run(host: &mut PostgresHost, report: &mut Report) -> Result<()> {
         let problems = engine.query("select * from cotaste_verify()")?;
         ensure!(problems.is_empty(), "{problems:?}");
         ensure!(engine.value("select count(*) from cotaste_queue where due_us <= to_epoch_us(now())")? == "0");
-        snapshot(&mut engine)
+        snapshot(engine)
     });
     Ok(())
 }

@@ -31,11 +31,6 @@ impl Ledger {
         self.acknowledged += 1;
     }
 
-    /// The transaction was refused and is certain to have left nothing.
-    pub fn rolled_back(&mut self) {
-        self.open = None;
-    }
-
     fn with_open(&self) -> BTreeMap<String, usize> {
         let mut present = self.present.clone();
         for change in self.open.iter().flatten() {

@@ -5,7 +5,9 @@ mod columns;
 mod crash_postgres;
 mod crash_sqlite;
 mod ledger;
+mod limits;
 mod load;
+mod planted;
 mod replicas;
 mod victim;
 mod workload;
@@ -60,6 +62,7 @@ impl Fault {
 /// All parts on SQLite.
 pub fn sqlite(host: &mut SqliteHost, report: &mut Report) {
     super::section("killed processes", report, |report| crash_sqlite::run(host, report));
+    super::section("full disks and little memory", report, |report| limits::sqlite(host, report));
     super::section("reads that only read", report, |report| replicas::sqlite(host, report));
     super::section("hostile columns", report, |report| columns::run(host.space()?.as_mut(), report));
 }
@@ -67,10 +70,12 @@ pub fn sqlite(host: &mut SqliteHost, report: &mut Report) {
 /// All parts on Postgres, on a server of their own.
 pub fn postgres(pg_config: &Path, library: &Path, report: &mut Report) {
     let mut server = None;
-    let parts: [(&str, Part); 4] = [
+    let parts: [(&str, Part); 6] = [
         ("killed processes", crash_postgres::run),
         ("sixty-four clients", load::run),
+        ("full disks and little memory", limits::postgres),
         ("reads that only read", replicas::postgres),
+        ("planted bugs", planted::run),
         ("hostile columns", |fault, report| columns::run(&mut fault.space()?.1, report)),
     ];
     for (name, part) in parts {
