@@ -61,6 +61,8 @@ package: build-sqlite build-pg15 ## every package for this machine, in target/pa
 
 test-packages: ## install each package into a clean place and run the quick start (after make package)
 	packaging/test "$(TARGET)/packages" "$(TARGET)/packaging"
+extension-update: build-tests ## the update script from FROM to the version at work; freeze FROM's script in released.sha256 then
+	"$(TARGET)/tests/debug/cotaste-tests" extension-update "sql/postgres/cotaste--$(FROM).sql" "sql/postgres/cotaste--$(VERSION).sql"
 
 bench-experiments: build-sqlite build-pg15 build-pg18 build-tests ## one experiment of ten million events beside plain SQL and DuckDB
 	$(call run_tests,bench experiments) $(if $(ENGINE),--engine "$(ENGINE)")

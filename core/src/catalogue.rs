@@ -36,6 +36,9 @@ pub const MEAN_RATING: &str = include_str!("../../sql/common/mean_rating.sql");
 /// What contents have in common: views over the state.
 pub const CONTENTS: &str = include_str!("../../sql/common/contents.sql");
 
+/// What health is told by: views again.
+pub const HEALTH: &str = include_str!("../../sql/common/health.sql");
+
 /// What makes a space that is older than its state's tables whole.
 pub const ADOPT: &str = include_str!("../../sql/common/adopt.sql");
 
@@ -120,7 +123,7 @@ macro_rules! relation_files {
 }
 
 /// In the order of creation: a relation may read those before it.
-const FILES: [&str; 33] = relation_files![
+const FILES: [&str; 36] = relation_files![
     "user_similarity_detail",
     "similar_users",
     "shared_content",
@@ -153,13 +156,17 @@ const FILES: [&str; 33] = relation_files![
     "activity_by_day",
     "context_quality",
     "cotaste_health",
+    "cotaste_health_checks",
+    "cotaste_stats",
     "cotaste_verify",
+    "cotaste_traces",
 ];
 
 /// Common table expressions that several relations start with.
-const PARTS: [(&str, &str); 5] = [
+const PARTS: [(&str, &str); 6] = [
     ("experiment_log", include_str!("../../sql/common/parts/experiment_log.sql")),
     ("experiment_others", include_str!("../../sql/common/parts/experiment_others.sql")),
+    ("health_checks", include_str!("../../sql/common/parts/health_checks.sql")),
     ("experiment_units", include_str!("../../sql/common/parts/experiment_units.sql")),
     ("experiment_users", include_str!("../../sql/common/parts/experiment_users.sql")),
     ("experiment_arms", include_str!("../../sql/common/parts/experiment_arms.sql")),

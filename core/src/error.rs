@@ -43,7 +43,24 @@ pub enum Error {
     Internal,
 }
 
+/// The start of a text for a message: what a client sent is not repeated at any length.
+pub(crate) fn excerpt(text: &str) -> String {
+    text.chars().take(64).collect()
+}
+
 impl Error {
+    /// Every code there is; docs/errors.md explains each.
+    pub const CODES: [&'static str; 8] = [
+        "NOT_INITIALIZED",
+        "INIT_ERROR",
+        "INVALID_ARGUMENT",
+        "RECORD_ERROR",
+        "UPDATE_ERROR",
+        "CORRUPT_STATE",
+        "OUT_OF_MEMORY",
+        "INTERNAL_ERROR",
+    ];
+
     /// An argument has a value the function does not take.
     pub fn invalid(argument: &'static str, problem: impl Into<String>) -> Self {
         Self::Invalid { argument, problem: problem.into() }

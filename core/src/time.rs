@@ -1,6 +1,7 @@
 //! Instants, time slots and decay. An instant is microseconds since 1970-01-01T00:00Z; zones are IANA names carried by
 //! the library, because SQLite has none and both engines must agree.
 
+use crate::error::excerpt;
 use crate::{behavior::out_of_range, Error, Result};
 use jiff::{civil, tz::TimeZone, Timestamp};
 
@@ -94,11 +95,6 @@ fn find_zone(name: &str) -> Result<TimeZone> {
         return Err(unknown());
     }
     jiff::tz::db().get(name).map_err(|_| unknown())
-}
-
-/// The start of a value for an error message.
-fn excerpt(text: &str) -> String {
-    text.chars().take(64).collect()
 }
 
 /// Reads ISO 8601: a date, optionally a time to the fraction of a second after `T` or a blank, optionally `Z` or an

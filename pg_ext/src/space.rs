@@ -3,8 +3,8 @@
 
 use crate::convert::report;
 use cotaste_core::catalogue::{
-    relations, Named, Relation, Type, ADOPT, CONTENTS, CONTENT_MEASURES, EXPERIMENT_VIEWS, MEAN_RATING, SETTINGS,
-    STATE, VIEWS,
+    relations, Named, Relation, Type, ADOPT, CONTENTS, CONTENT_MEASURES, EXPERIMENT_VIEWS, HEALTH, MEAN_RATING,
+    SETTINGS, STATE, VIEWS,
 };
 use cotaste_core::Error;
 use pgrx::prelude::*;
@@ -17,6 +17,8 @@ const MEASURES: &str = include_str!("../../sql/postgres/measures.sql");
 const NEIGHBOURS: &str = include_str!("../../sql/postgres/neighbours.sql");
 const RECOMMEND: &str = include_str!("../../sql/postgres/recommend.sql");
 const TRIGGERS: &str = include_str!("../../sql/postgres/triggers.sql");
+const CALLS: &str = include_str!("../../sql/postgres/calls.sql");
+const OPERATE: &str = include_str!("../../sql/postgres/operate.sql");
 const TASTES: &str = include_str!("../../sql/postgres/tastes.sql");
 const ENGINE_CONTENTS: &str = include_str!("../../sql/postgres/contents.sql");
 const EMBEDDINGS: &str = include_str!("../../sql/postgres/embeddings.sql");
@@ -30,13 +32,13 @@ const ANALYZE: &str = "analyze cotaste_parameters, cotaste_fold_state, cotaste_q
 #[pg_extern]
 fn cotaste_space_sql() -> SetOfIterator<'static, String> {
     let tables = [TABLES, STATE_TABLES].map(String::from);
-    let views = [ENGINE_VIEWS, VIEWS, EXPERIMENT_VIEWS, STATE].map(replaceable);
+    let views = [ENGINE_VIEWS, VIEWS, EXPERIMENT_VIEWS, STATE, HEALTH].map(replaceable);
     let measures = MEASURES.replace("@content_measures@", CONTENT_MEASURES).replace("@mean_rating@", MEAN_RATING);
     let functions_of_state =
-        [FOLD.to_string(), replaceable(TASTES), NEIGHBOURS.to_string(), RECOMMEND.to_string(), measures];
+        [FOLD.to_string(), replaceable(TASTES), NEIGHBOURS.to_string(), RECOMMEND.to_string(), measures, replaceable(CALLS)];
     let contents = [ENGINE_CONTENTS, CONTENTS].map(replaceable).into_iter().chain([EMBEDDINGS.to_string()]);
     let relations = relations().iter().map(|relation| [view(relation), functions(relation)].concat());
-    let rest = [FUNCTIONS, TRIGGERS, SETTINGS, ADOPT, ANALYZE].map(String::from);
+    let rest = [FUNCTIONS, OPERATE, TRIGGERS, SETTINGS, ADOPT, ANALYZE].map(String::from);
     let parts = tables.into_iter().chain(views).chain(functions_of_state).chain(contents).chain(relations).chain(rest);
     SetOfIterator::new(parts)
 }

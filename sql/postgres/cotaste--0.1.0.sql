@@ -1288,6 +1288,138 @@ create function cotaste_space_sql() returns setof text
 comment on function cotaste_space_sql() is
   'what cotaste_init() executes, in order, for those who want to read it first';
 
+create function cotaste_space_objects() returns table (kind text, name text)
+  language sql immutable parallel safe
+begin atomic
+  select m.m[1], m.m[2]
+  from cotaste_space_sql() t,
+    regexp_matches(t, 'create (?:or replace )?(table|view|index|function|trigger)(?: if not exists)? (\w+)', 'g') m (m);
+end;
+comment on function cotaste_space_objects() is
+  'kind and name of everything cotaste_init() makes; an overloaded function once for each';
+
+create function cotaste_own_functions(space_schema name) returns table (oid oid)
+  language sql stable
+begin atomic
+  select p.oid
+  from pg_proc p
+  join pg_namespace n on n.oid = p.pronamespace
+  where n.nspname = $1
+    and (p.proname like 'cotaste\_%' or p.proname in (select o.name from cotaste_space_objects() o where o.kind = 'function'))
+    and obj_description(p.oid, 'pg_proc') is not null
+    and not exists (select from pg_depend d where d.classid = cast('pg_proc' as regclass) and d.objid = p.oid and d.deptype = 'e');
+end;
+comment on function cotaste_own_functions(name) is
+  'part of cotaste_init: the functions of a space, which are those of our names with a comment; a user''s overload without one is the user''s';
+
+create function cotaste_add_columns(space_schema name) returns boolean
+  language plpgsql
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  extension_schema name := (
+    select n.nspname from pg_extension e join pg_namespace n on n.oid = e.extnamespace where e.extname = 'cotaste');
+  line record;
+  in_table text;
+  column_name text;
+  is_stale boolean := false;
+begin
+  perform set_config('search_path', concat_ws(', ', quote_ident(space_schema),
+    case when extension_schema <> space_schema then quote_ident(extension_schema) end, 'pg_temp'), true);
+  -- The first text makes the tables that hold what is given, the others those of what is derived.
+  for line in
+    select l.text, s.place = 1 as is_given
+    from cotaste_space_sql() with ordinality s (text, place),
+      regexp_split_to_table(s.text, '\n') with ordinality l (text, place)
+    where s.text like '%create table if not exists %'
+    order by s.place, l.place
+  loop
+    if line.text ~ '^create table if not exists \w+ \($' then
+      in_table := split_part(line.text, ' ', 6);
+    elsif line.text like ')%' then
+      in_table := null;
+    elsif in_table is not null and line.text ~ '^  \w' then
+      column_name := split_part(ltrim(line.text), ' ', 1);
+      if column_name not in ('primary', 'unique', 'constraint', 'check', 'foreign', 'exclude')
+        and to_regclass(quote_ident(space_schema) || '.' || quote_ident(in_table)) is not null
+        and not exists (
+          select from pg_attribute a
+          where a.attrelid = to_regclass(quote_ident(space_schema) || '.' || quote_ident(in_table))
+            and a.attname = column_name and not a.attisdropped)
+      then
+        if not line.is_given then
+          execute format('delete from %I.%I', space_schema, in_table);
+          is_stale := true;
+        end if;
+        execute format('alter table %I.%I add column %s', space_schema, in_table, rtrim(ltrim(line.text), ','));
+      end if;
+    end if;
+  end loop;
+  if is_stale then
+    -- What is left of the state does not belong to the emptied part.
+    foreach in_table in array array['cotaste_user_contents', 'cotaste_users', 'cotaste_postings', 'cotaste_blocks'] loop
+      execute format('delete from %I.%I', space_schema, in_table);
+    end loop;
+  end if;
+  return is_stale;
+end
+$$;
+comment on function cotaste_add_columns(name) is
+  'part of cotaste_init: gives an older space''s tables the columns they lack; says whether a derived table was emptied, which cotaste_refresh() makes anew';
+
+-- A dependent of ours that is the user's is named, and nothing is dropped: dropping it would lose what the user made.
+create function cotaste_drop_relations(space_schema name) returns text[]
+  language plpgsql
+as $$
+declare
+  views oid[];
+  functions oid[];
+  others text;
+  grants text[];
+begin
+  select coalesce(array_agg(c.oid), '{}') into views
+  from pg_class c
+  where c.relnamespace = quote_ident(space_schema)::regnamespace and c.relkind = 'v'
+    and (c.relname like 'cotaste\_%' or c.relname in (select o.name from cotaste_space_objects() o where o.kind = 'view'));
+  select coalesce(array_agg(p.oid), '{}') into functions
+  from cotaste_own_functions(space_schema) o join pg_proc p on p.oid = o.oid
+  where p.prorettype <> 'trigger'::regtype;
+  select string_agg(distinct coalesce('view ' || r.ev_class::regclass, pg_describe_object(d.classid, d.objid, d.objsubid)), ', ')
+  into others
+  from pg_depend d
+  left join pg_rewrite r on d.classid = 'pg_rewrite'::regclass and r.oid = d.objid
+  where d.deptype = 'n'
+    and case d.refclassid
+      when 'pg_class'::regclass then d.refobjid = any (views)
+      when 'pg_proc'::regclass then d.refobjid = any (functions)
+      when 'pg_type'::regclass then d.refobjid in (select t.oid from pg_type t where t.typrelid = any (views))
+    end
+    and not (coalesce(r.ev_class = any (views), false) or (d.classid = 'pg_proc'::regclass and d.objid = any (functions)));
+  if others is not null then
+    raise exception using errcode = '0A000',
+      message = format('INIT_ERROR: %s cannot stay as it is: it uses what has other columns in this version', others),
+      hint = 'Drop it, run select cotaste_init(), and make it again.';
+  end if;
+  select coalesce(array_agg(format('grant %s on %s %s to %s%s', a.privilege_type, o.kind, o.name,
+    case when a.grantee = 0 then 'public' else a.grantee::regrole::text end, case when a.is_grantable then ' with grant option' end)), '{}')
+  into grants
+  from (
+    select 'table' as kind, c.oid::regclass::text as name, c.relacl as acl, c.relowner as owner from pg_class c where c.oid = any (views)
+    union all
+    select 'function', p.oid::regprocedure::text, p.proacl, p.proowner from pg_proc p where p.oid = any (functions)
+  ) o
+  cross join lateral aclexplode(o.acl) a
+  where a.grantee <> o.owner;
+  execute (select format('drop view %s cascade', string_agg(v::regclass::text, ', ')) from unnest(views) v);
+  execute coalesce((
+    select format('drop function %s cascade', string_agg(p.oid::regprocedure::text, ', ')) from pg_proc p where p.oid = any (functions)
+  ), 'select 1');
+  return grants;
+end
+$$;
+comment on function cotaste_drop_relations(name) is
+  'part of cotaste_init: drops a space''s views and what is made of them, and returns the grants to give again';
+
 create function cotaste_init(space_schema name default current_schema()) returns text
   language plpgsql
   set search_path = pg_catalog, pg_temp
@@ -1301,6 +1433,10 @@ declare
   found_fingerprint text;
   wanted_fingerprint text;
   is_whole boolean;
+  was_ours oid[];
+  was_written bigint[];
+  grants text[];
+  is_stale boolean;
   part text;
   state text;
   problem text;
@@ -1337,7 +1473,7 @@ begin
   end if;
   if string_to_array(found_version, '.')::int[] > string_to_array(library, '.')::int[] then
     raise exception using errcode = '0A000',
-      message = format('INIT_ERROR: the space is of version %s, the library is %s', found_version, library),
+      message = format('INIT_ERROR: the space is of version %s, the library is %s: install the newer library', found_version, library),
       hint = 'Install the newer library, then run alter extension cotaste update.';
   end if;
 
@@ -1350,19 +1486,82 @@ begin
         select from pg_trigger t join pg_class c on c.oid = t.tgrelid where c.relnamespace = space and t.tgname = o.name)
       else to_regclass(quote_ident(space_schema) || '.' || o.name) is not null
     end), false) into is_whole
-    from (
-      select m[1] as kind, m[2] as name, count(*) as number
-      from cotaste_space_sql() t,
-        regexp_matches(t, 'create (?:or replace )?(table|view|index|function|trigger)(?: if not exists)? (\w+)', 'g') m
-      group by m[1], m[2]
-    ) o;
+    from (select o.kind, o.name, count(*) as number from cotaste_space_objects() o group by o.kind, o.name) o;
     if is_whole then
       return format('cotaste %s: space is up to date', library);
     end if;
   end if;
 
-  for part in select t from cotaste_space_sql() t loop
-    execute replace(part, '@space@', quote_ident(space_schema));
+  if found_version is not null then
+    is_stale := cotaste_add_columns(space_schema);
+    select coalesce(array_agg(p.oid), '{}'), coalesce(array_agg(cast(cast(p.xmin as text) as bigint)), '{}') into was_ours, was_written
+    from cotaste_own_functions(space_schema) o join pg_proc p on p.oid = o.oid;
+  end if;
+  for attempt in 1..2 loop
+    begin
+      for part in select t from cotaste_space_sql() t loop
+        execute replace(part, '@space@', quote_ident(space_schema));
+      end loop;
+      exit;
+    exception
+      -- A view's columns or a function's result are others now: "create or replace" does not change these.
+      when invalid_table_definition or invalid_function_definition then
+        if attempt = 2 or found_version is null then
+          raise;
+        end if;
+        grants := cotaste_drop_relations(space_schema);
+    end;
+  end loop;
+  -- Only now: the row of parameters may have been emptied, and was made again with the settings.
+  if is_stale then
+    execute format('update %I.cotaste_parameters set stale = true', space_schema);
+  end if;
+  foreach part in array coalesce(grants, '{}') loop
+    begin
+      execute part;
+    exception
+      when undefined_function or undefined_table then null;
+    end;
+  end loop;
+  -- What this version no longer has, or has with other arguments only.
+  for part in
+    select format('drop trigger %I on %s', t.tgname, t.tgrelid::regclass)
+    from pg_trigger t join pg_class c on c.oid = t.tgrelid
+    where c.relnamespace = space and not t.tgisinternal and t.tgname like 'cotaste\_%'
+      and t.tgname not in (select o.name from cotaste_space_objects() o where o.kind = 'trigger')
+  loop
+    execute part;
+  end loop;
+  for part in
+    select format('drop function %s', p.oid::regprocedure)
+    from unnest(was_ours, was_written) w (oid, written) join pg_proc p on p.oid = w.oid
+    where cast(cast(p.xmin as text) as bigint) = w.written
+  loop
+    execute part;
+  end loop;
+  for part in
+    select format('drop view %s', c.oid::regclass)
+    from pg_class c
+    where c.relnamespace = space and c.relkind = 'v' and c.relname like 'cotaste\_%'
+      and c.relname not in (select o.name from cotaste_space_objects() o where o.kind = 'view')
+  loop
+    execute part;
+  end loop;
+  -- Who may read and write may read and write what is new, and policies hold for it.
+  for part in
+    select format('select cotaste_grant_%s(%L)',
+      case when has_table_privilege(a.grantee, format('%I.cotaste_queue', space_schema), 'insert') then 'writer' else 'reader' end,
+      pg_get_userbyid(a.grantee))
+    from pg_class c cross join lateral aclexplode(c.relacl) a
+    where c.relnamespace = space and c.relname = 'cotaste_meta' and a.privilege_type = 'SELECT' and a.grantee <> 0
+      and a.grantee <> c.relowner and found_version is not null
+    union all
+    select 'select cotaste_carry_row_security()'
+    where exists (
+      select from pg_policy p join pg_class c on c.oid = p.polrelid
+      where c.relnamespace = space and p.polname = 'cotaste_carried')
+  loop
+    execute part;
   end loop;
   execute format(
     'insert into %I.cotaste_meta (key, value) values (%L, %L), (%L, %L) on conflict (key) do update set value = excluded.value',

@@ -376,6 +376,21 @@ end
 $$;
 comment on function cotaste_rebuild() is 'makes the state anew from the log; returns the number of users';
 
+-- To somebody from whom a policy hides rows, they would look deleted.
+create or replace function cotaste_refuse_hidden_rows(caller text) returns void
+language plpgsql
+set search_path from current
+as $$
+begin
+  if row_security_active(cast('user_behaviors' as regclass)) then
+    raise exception using errcode = '42501',
+      message = format('UPDATE_ERROR: %s: row-level security hides events from %s', caller, current_user),
+      hint = 'Run it as the owner of the tables or as a role with BYPASSRLS.';
+  end if;
+end
+$$;
+comment on function cotaste_refuse_hidden_rows(text) is 'refuses to compute for all users what only some rows are seen of';
+
 create or replace function cotaste_fold_alone(caller text) returns void
 language plpgsql
 set search_path from current
@@ -386,6 +401,7 @@ begin
       message = format('UPDATE_ERROR: %s: the transaction is %s', caller, current_setting('transaction_isolation')),
       hint = 'Run it in a READ COMMITTED transaction: it must see what others have committed.';
   end if;
+  perform cotaste_refuse_hidden_rows(caller);
   perform pg_advisory_xact_lock(cotaste_lock(1));
 end
 $$;
@@ -456,6 +472,7 @@ begin
   return current_setting('transaction_isolation') not in ('repeatable read', 'serializable')
     and has_table_privilege('cotaste_users', 'update') and has_table_privilege('cotaste_queue', 'delete')
     and has_function_privilege('cotaste_fold(bigint)', 'execute')
+    and not row_security_active(cast('user_behaviors' as regclass))
     and (select p.fold_at > 0 from cotaste_parameters p)
     and pg_try_advisory_xact_lock(cotaste_lock(1));
 end
@@ -497,5 +514,9 @@ comment on function cotaste_fold_when_due() is 'folds some of what is pending, i
 revoke execute on function cotaste_fold(bigint) from public;
 revoke execute on function cotaste_fold_pending(bigint) from public;
 revoke execute on function cotaste_fold_alone(text) from public;
+revoke execute on function cotaste_refuse_hidden_rows(text) from public;
+revoke execute on function cotaste_fold_bulk() from public;
+revoke execute on function cotaste_fold_when_due() from public;
+revoke execute on function cotaste_may_fold() from public;
 revoke execute on function cotaste_rebuild() from public;
 revoke execute on function cotaste_refresh(bigint) from public;

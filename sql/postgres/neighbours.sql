@@ -62,11 +62,15 @@ create or replace function cotaste_clean_probe(probe text, k bigint) returns tab
 )
 language sql stable parallel safe rows 1
 begin atomic
-  select u.ord, u.items, u.taste, r.computed_us, greatest(coalesce($2, p.similar_users_k), 0), false
+  select
+    u.ord, u.items, u.taste, r.computed_us, greatest(coalesce($2, p.similar_users_k), 0),
+    -- Posting lists and blocks rank all users; who may see some only gets the best of these.
+    row_security_active(cast('user_behaviors' as regclass))
   from cotaste_parameters p
   cross join cotaste_clean_users u
   left join cotaste_neighbour_runs r
     on r.user_id = u.user_id and r.k >= coalesce($2, p.similar_users_k) and r.computed_us >= u.changed_us
+      and not row_security_active(cast('user_behaviors' as regclass))
       and r.computed_us > to_epoch_us(statement_timestamp()) - p.cache_ttl_hours * 3.6e9
   where p.only_row = 1 and u.user_id = $1;
 end;
@@ -79,7 +83,7 @@ language sql stable parallel safe rows 1
 begin atomic
   select
     coalesce((select u.ord from cotaste_users u where u.user_id = $1), -1), taste_items(t.taste), t.taste,
-    cast(null as bigint), greatest(coalesce($2, p.similar_users_k), 0), p.stale
+    cast(null as bigint), greatest(coalesce($2, p.similar_users_k), 0), p.stale or row_security_active(cast('user_behaviors' as regclass))
   from cotaste_parameters p
   cross join cotaste_current_tastes t
   where p.only_row = 1 and t.user_id = $1;
@@ -422,6 +426,7 @@ declare
   part text[];
   computed bigint := 0;
 begin
+  perform cotaste_refuse_hidden_rows('cotaste_refresh_neighbours');
   if not pg_try_advisory_xact_lock(cotaste_lock(3)) then
     return 0;
   end if;

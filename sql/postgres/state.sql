@@ -143,7 +143,8 @@ create table if not exists cotaste_queue (
   user_id text collate "C" not null,
   content_id bigint,
   due_us bigint not null default 0,
-  lost_id bigint
+  lost_id bigint,
+  queued_at timestamptz not null default now()
 ) with (
   autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0,
   autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 1000000000
@@ -155,12 +156,13 @@ insert into cotaste_queue (user_id, due_us)
 select '.' || n, 9223372036854775807 from generate_series(1, 250) n
 where not exists (select from cotaste_queue where due_us = 9223372036854775807);
 alter table cotaste_queue set (fillfactor = 100);
--- Whoever may write events queues their keys; a key too many costs a look at its events and changes nothing.
-grant insert on cotaste_queue to public;
+-- Whoever may write events queues their keys: cotaste_grant_writer(). Until 0.1.0 everybody could.
+revoke insert on cotaste_queue from public;
 create index if not exists cotaste_queue_user on cotaste_queue (user_id);
 create index if not exists cotaste_queue_content on cotaste_queue ((coalesce(content_id, lost_id)));
 comment on table cotaste_queue is 'pairs of user and content that changed since they were folded';
 comment on column cotaste_queue.lost_id is 'of a key without content: the content the user may have no events with any more';
+comment on column cotaste_queue.queued_at is 'when the writing transaction began: for cotaste_health';
 
 -- The cache of similar users.
 create table if not exists neighbours (

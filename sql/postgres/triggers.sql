@@ -106,8 +106,8 @@ language plpgsql
 set search_path from current
 as $$
 begin
-  if current_setting('transaction_isolation') in ('repeatable read', 'serializable') then
-    -- The snapshot is older than the lock could be: who touched the content since then is not seen.
+  if current_setting('transaction_isolation') in ('repeatable read', 'serializable') or row_security_active(cast('user_behaviors' as regclass)) then
+    -- Not everybody who touched the content is seen: the snapshot is older than the lock could be, or a policy hides some.
     update cotaste_parameters set stale = true where not stale;
     return null;
   end if;
@@ -154,8 +154,16 @@ as $$
 begin
   -- One at a time: the second sees what the first wrote.
   perform pg_advisory_xact_lock(cotaste_lock(2));
-  insert into cotaste_parameters as p
-  select 1, s.*, false from cotaste_settings_row s
+  insert into cotaste_parameters as p (
+    only_row, jaccard_weight, cosine_weight, similar_users_k, neighbours_k, cache_ttl_hours, fold_at, trending_k,
+    taste_half_life_hours, trending_half_life_hours, rating_prior_weight, conversion_action, trending_user_cap,
+    time_zone, taste_settings, stale
+  )
+  select
+    1, s.jaccard_weight, s.cosine_weight, s.similar_users_k, s.neighbours_k, s.cache_ttl_hours, s.fold_at, s.trending_k,
+    s.taste_half_life_hours, s.trending_half_life_hours, s.rating_prior_weight, s.conversion_action,
+    s.trending_user_cap, s.time_zone, s.taste_settings, false
+  from cotaste_settings_row s
   on conflict (only_row) do update set (
     jaccard_weight, cosine_weight, similar_users_k, neighbours_k, cache_ttl_hours, fold_at, trending_k,
     taste_half_life_hours, trending_half_life_hours, rating_prior_weight, conversion_action, trending_user_cap,

@@ -9,8 +9,30 @@ create view cotaste_engine as
 select
   'postgres' as db_type,
   current_setting('server_version') as engine_version,
+  (select cast(e.extversion as text) from pg_extension e where e.extname = 'cotaste') as extension_version,
   cast(null as text) as journal_mode,
-  pg_is_in_recovery() as in_recovery;
+  pg_is_in_recovery() as in_recovery,
+  cast(null as bigint) as busy_timeout,
+  -- Whether the policies of the log hold for what is derived of it.
+  not exists (
+    select from pg_class l
+    join pg_class c on c.relnamespace = l.relnamespace and c.relkind = 'r'
+    where l.oid = cast('user_behaviors' as regclass) and l.relrowsecurity and c.oid = cast('cotaste_users' as regclass)
+      and not c.relrowsecurity
+  ) as row_security_carried,
+  cast(json_build_object(
+    'autovacuum', current_setting('autovacuum'), 'jit', current_setting('jit'),
+    'shared_buffers', current_setting('shared_buffers'), 'synchronous_commit', current_setting('synchronous_commit'),
+    'track_functions', current_setting('track_functions'), 'work_mem', current_setting('work_mem')
+  ) as text) as engine_settings;
+
+-- When the last event occurred.
+create view cotaste_last_activity as
+select to_epoch_us(max(b.occurred_at)) as last_us from user_behaviors b;
+
+-- The status of the latest contexts.
+create view cotaste_latest_contexts as
+select b.context_status from user_behaviors b order by b.occurred_at desc limit 1000;
 
 -- The log with each event's time as a number and its weight as a sign of taste.
 create view cotaste_events as

@@ -175,3 +175,19 @@ delete from cotaste_fold_state;
 delete from cotaste_user_events;
 delete from cotaste_experiments;
 update cotaste_parameters set stale = 0;
+
+-- forget
+delete from user_behaviors where user_id = ?1;
+
+-- forget runs
+delete from cotaste_neighbour_runs
+where user_id = ?1 or user_id in (select user_id from neighbours where neighbour_id = ?1);
+
+-- forget neighbours
+delete from neighbours where user_id = ?1 or user_id in (select user_id from neighbours where neighbour_id = ?1);
+
+-- forget keys
+delete from cotaste_queue where user_id = ?1;
+
+-- queue user
+insert into cotaste_queue (user_id) values (?1);

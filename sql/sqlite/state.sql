@@ -118,12 +118,14 @@ create table if not exists cotaste_parameters (
 );
 
 -- Pairs of user and content that changed since they were folded. A key without content means all of the user's, and names
--- the content (`lost_id`) whose events may all be gone; a key with a time is due then.
+-- the content (`lost_id`) whose events may all be gone; a key with a time is due then. `queued_at` is for
+-- cotaste_health.
 create table if not exists cotaste_queue (
   user_id text not null,
   content_id integer,
   due_us integer not null default 0,
-  lost_id integer
+  lost_id integer,
+  queued_at text not null default (strftime('%Y-%m-%dT%H:%M:%f000Z', 'now'))
 );
 
 create index if not exists cotaste_queue_user on cotaste_queue (user_id);
@@ -239,7 +241,16 @@ end;
 
 create trigger if not exists cotaste_settings_insert after insert on cotaste_settings
 begin
-  insert into cotaste_parameters select 1, s.*, 0 from cotaste_settings_row s where true
+  insert into cotaste_parameters (
+    only_row, jaccard_weight, cosine_weight, similar_users_k, neighbours_k, cache_ttl_hours, fold_at, trending_k,
+    taste_half_life_hours, trending_half_life_hours, rating_prior_weight, conversion_action, trending_user_cap,
+    time_zone, taste_settings, stale
+  )
+  select
+    1, s.jaccard_weight, s.cosine_weight, s.similar_users_k, s.neighbours_k, s.cache_ttl_hours, s.fold_at, s.trending_k,
+    s.taste_half_life_hours, s.trending_half_life_hours, s.rating_prior_weight, s.conversion_action,
+    s.trending_user_cap, s.time_zone, s.taste_settings, 0
+  from cotaste_settings_row s where true
   on conflict (only_row) do update set
     jaccard_weight = excluded.jaccard_weight, cosine_weight = excluded.cosine_weight,
     similar_users_k = excluded.similar_users_k, neighbours_k = excluded.neighbours_k,
@@ -253,7 +264,16 @@ end;
 
 create trigger if not exists cotaste_settings_update after update on cotaste_settings
 begin
-  insert into cotaste_parameters select 1, s.*, 0 from cotaste_settings_row s where true
+  insert into cotaste_parameters (
+    only_row, jaccard_weight, cosine_weight, similar_users_k, neighbours_k, cache_ttl_hours, fold_at, trending_k,
+    taste_half_life_hours, trending_half_life_hours, rating_prior_weight, conversion_action, trending_user_cap,
+    time_zone, taste_settings, stale
+  )
+  select
+    1, s.jaccard_weight, s.cosine_weight, s.similar_users_k, s.neighbours_k, s.cache_ttl_hours, s.fold_at, s.trending_k,
+    s.taste_half_life_hours, s.trending_half_life_hours, s.rating_prior_weight, s.conversion_action,
+    s.trending_user_cap, s.time_zone, s.taste_settings, 0
+  from cotaste_settings_row s where true
   on conflict (only_row) do update set
     jaccard_weight = excluded.jaccard_weight, cosine_weight = excluded.cosine_weight,
     similar_users_k = excluded.similar_users_k, neighbours_k = excluded.neighbours_k,
@@ -267,7 +287,16 @@ end;
 
 create trigger if not exists cotaste_settings_delete after delete on cotaste_settings
 begin
-  insert into cotaste_parameters select 1, s.*, 0 from cotaste_settings_row s where true
+  insert into cotaste_parameters (
+    only_row, jaccard_weight, cosine_weight, similar_users_k, neighbours_k, cache_ttl_hours, fold_at, trending_k,
+    taste_half_life_hours, trending_half_life_hours, rating_prior_weight, conversion_action, trending_user_cap,
+    time_zone, taste_settings, stale
+  )
+  select
+    1, s.jaccard_weight, s.cosine_weight, s.similar_users_k, s.neighbours_k, s.cache_ttl_hours, s.fold_at, s.trending_k,
+    s.taste_half_life_hours, s.trending_half_life_hours, s.rating_prior_weight, s.conversion_action,
+    s.trending_user_cap, s.time_zone, s.taste_settings, 0
+  from cotaste_settings_row s where true
   on conflict (only_row) do update set
     jaccard_weight = excluded.jaccard_weight, cosine_weight = excluded.cosine_weight,
     similar_users_k = excluded.similar_users_k, neighbours_k = excluded.neighbours_k,

@@ -45,8 +45,45 @@ create view cotaste_engine as
 select
   'sqlite' as db_type,
   sqlite_version() as engine_version,
-  cotaste_journal_mode() as journal_mode,
-  0 as in_recovery;
+  null as extension_version,
+  cotaste_pragma('journal_mode') as journal_mode,
+  0 as in_recovery,
+  cotaste_pragma('busy_timeout') as busy_timeout,
+  1 as row_security_carried,
+  (
+    select '{' || group_concat('"' || p.name || '":' || cotaste_pragma(p.name), ',') || '}'
+    from (
+      select 'auto_vacuum' as name union all select 'busy_timeout' union all select 'cache_size'
+      union all select 'freelist_count' union all select 'page_count' union all select 'page_size'
+      union all select 'secure_delete' union all select 'synchronous'
+    ) p
+  ) as engine_settings;
+
+-- When the last event occurred. Times are texts, which sort as the instants do unless another tool wrote them in a form of
+-- its own; but not by more than an offset.
+create view cotaste_last_activity as
+select max(to_epoch_us(b.occurred_at)) as last_us
+from user_behaviors b
+where b.occurred_at >= (select date(substr(max(l.occurred_at), 1, 10), '-2 days') from user_behaviors l);
+
+-- The status of the latest contexts.
+create view cotaste_latest_contexts as
+select coalesce(b.context_status, context_status(b.context), 'empty') as context_status
+from user_behaviors b
+order by b.occurred_at desc
+limit 1000;
+
+-- What ran in this process, whatever database it was asked of.
+create view cotaste_calls as
+select
+  f.value as function,
+  'process' as source,
+  cotaste_counter(f.value, 'calls') as calls,
+  cotaste_counter(f.value, 'total_ns') / 1e6 as total_ms,
+  cotaste_counter(f.value, 'worst_ns') / 1e6 as worst_ms,
+  cotaste_counter(f.value, 'rows') as row_count,
+  cotaste_counter(f.value, 'errors') as errors
+from json_each(cotaste_counters()) f;
 
 -- The settings the state is made with, as one text.
 create view cotaste_taste_settings as

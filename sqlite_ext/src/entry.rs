@@ -4,7 +4,7 @@ use crate::failure::{Failure, Result};
 use crate::kept::Kept;
 use crate::scalar::Db;
 use crate::{
-    aggregates, embeddings, experiment_aggregates, experiment_functions, functions, guard, measures, neighbours,
+    aggregates, calls, embeddings, experiment_aggregates, experiment_functions, functions, guard, measures, neighbours,
     parse_context, recommend, relation, space,
 };
 use rusqlite::{ffi, Connection};
@@ -126,6 +126,7 @@ fn with_loadable(db: Db, writers: bool, kept: &Arc<Kept>) -> Result<()> {
     measures::register(db)?;
     embeddings::register(db, writers, kept)?;
     parse_context::register(db)?;
+    calls::register(db)?;
     space::register(db, writers, kept)?;
     #[cfg(feature = "planted")]
     crate::planted::with_loadable(db)?;

@@ -39,17 +39,8 @@ impl Failure {
 
     /// Whether the text already starts with one of our codes, because a trigger or a function of ours raised it.
     pub fn is_ours(&self) -> bool {
-        const CODES: [&str; 8] = [
-            "INVALID_ARGUMENT: ",
-            "CORRUPT_STATE: ",
-            "NOT_INITIALIZED: ",
-            "INIT_ERROR: ",
-            "RECORD_ERROR: ",
-            "UPDATE_ERROR: ",
-            "OUT_OF_MEMORY: ",
-            "INTERNAL_ERROR: ",
-        ];
-        CODES.iter().any(|code| self.message.starts_with(code))
+        let code = self.message.split_once(": ").map_or("", |(code, _)| code);
+        Error::CODES.contains(&code)
     }
 
     /// NOT_INITIALIZED where the cause is that there is no space.

@@ -119,6 +119,16 @@ fn take(rows: &mut Rows<'_>, most: i64, now_us: i64) -> Result<(i64, i64, BTreeM
     Ok((taken, last, users))
 }
 
+/// `forget_user(user_id)`: erases every trace of a user; how many events they were.
+pub fn forget(db: &Connection, user: &str, now_us: i64) -> Result<i64> {
+    let forgotten = db.execute(Names::get("forget")?, [user])?;
+    for name in ["forget runs", "forget neighbours", "forget keys", "queue user"] {
+        db.execute(Names::get(name)?, [user])?;
+    }
+    refresh(db, None, now_us)?;
+    Ok(i64::try_from(forgotten).unwrap_or(i64::MAX))
+}
+
 /// Makes the state anew from the log; the number of users.
 pub fn rebuild(db: &Connection, now_us: i64) -> Result<i64> {
     db.execute_batch(Names::get("clear")?)?;

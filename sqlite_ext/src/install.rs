@@ -5,7 +5,7 @@ mod script;
 
 use crate::failure::{Failure, Result};
 use crate::guard;
-use cotaste_core::catalogue::{relations, ADOPT, CONTENTS, EXPERIMENT_VIEWS, SETTINGS, STATE, VIEWS};
+use cotaste_core::catalogue::{relations, ADOPT, CONTENTS, EXPERIMENT_VIEWS, HEALTH, SETTINGS, STATE, VIEWS};
 use cotaste_core::{Error, VERSION};
 use rusqlite::{ffi, Connection, OptionalExtension};
 use script::Object;
@@ -29,17 +29,25 @@ pub unsafe fn run(db: *mut ffi::sqlite3) -> Result<String> {
     let present = present(&db)?;
     let is_new = !present.contains_key("cotaste_meta");
     let version = if is_new { None } else { version(&db)? };
+    let missing: Vec<&Object> = wanted.iter().filter(|object| is_new || !object.is_in(&present)).collect();
+    let lacking = lacking_columns(&db, &wanted, &present)?;
+    let obsolete = obsolete(&wanted, &present);
     let is_whole =
-        !is_new && wanted.iter().all(|object| object.is_in(&present)) && !is_older(&present, "content_embeddings");
+        missing.is_empty() && lacking.is_empty() && obsolete.is_empty() && !is_older(&present, "content_embeddings");
     if is_whole && version.as_deref() == Some(VERSION) {
         return Ok(format!("cotaste {VERSION}: space is up to date"));
     }
-    if version.as_deref().is_some_and(|version| numbers(version) > numbers(VERSION)) {
-        let problem = format!("the space is of version {}, this is cotaste {VERSION}", version.unwrap_or_default());
-        return Err(Error::init(problem).into());
-    }
+    refuse_newer(&db)?;
     in_savepoint(&db, || {
         let present = if is_new { present } else { without_older_tables(&db, &present)? };
+        for (kind, name) in obsolete {
+            db.execute_batch(&format!("drop {kind} main.\"{name}\""))?;
+        }
+        let lacking = lacking_columns(&db, &wanted, &present)?;
+        for (table, definition) in &lacking {
+            add_column(&db, table, definition)?;
+        }
+        let is_stale = lacking.iter().any(|(table, _)| is_derived(table));
         for object in wanted.iter().filter(|object| is_new || !object.is_in(&present)) {
             create(&db, object, &present, is_new)?;
         }
@@ -48,6 +56,19 @@ pub unsafe fn run(db: *mut ffi::sqlite3) -> Result<String> {
         }
         db.execute_batch(SETTINGS)?;
         db.execute_batch(ADOPT)?;
+        if is_new {
+            // The settings, which came row by row, made it so.
+            db.execute_batch("update cotaste_parameters set stale = 0")?;
+        }
+        if is_stale {
+            // What is left of the state does not belong to the emptied part. The row of parameters is there again when a
+            // setting is written.
+            db.execute_batch(
+                "delete from cotaste_user_contents; delete from cotaste_users; delete from cotaste_postings; \
+                 delete from cotaste_blocks; update cotaste_settings set value = value; \
+                 update cotaste_parameters set stale = 1",
+            )?;
+        }
         db.execute(
             "insert into cotaste_meta (key, value) values ('schema_version', ?1) \
              on conflict (key) do update set value = excluded.value",
@@ -79,7 +100,8 @@ fn without_older_tables(db: &Connection, present: &Present) -> Result<Present> {
 /// Everything a space consists of, in the order of creation.
 fn objects() -> Result<Vec<Object>> {
     let mut objects = Vec::new();
-    for text in [TABLES, STATE_TABLES, ENGINE_VIEWS, VIEWS, EXPERIMENT_VIEWS, STATE, TASTES, ENGINE_CONTENTS, CONTENTS]
+    for text in
+        [TABLES, STATE_TABLES, ENGINE_VIEWS, VIEWS, EXPERIMENT_VIEWS, STATE, TASTES, ENGINE_CONTENTS, CONTENTS, HEALTH]
     {
         objects.extend(script::objects(text)?);
     }
@@ -105,9 +127,61 @@ fn version(db: &Connection) -> Result<Option<String>> {
         .optional()?)
 }
 
+/// A newer version's space is not for this library: its tables may mean something else.
+pub fn refuse_newer(db: &Connection) -> Result<()> {
+    match version(db) {
+        Ok(Some(version)) if numbers(&version) > numbers(VERSION) => {
+            let problem =
+                format!("the space is of version {version}, the library is {VERSION}: install the newer library");
+            Err(Error::init(problem).into())
+        }
+        // Without a space there is no version either, and whoever asked meets that.
+        _ => Ok(()),
+    }
+}
+
 /// `0.10.2` as numbers, which compare as versions do.
 fn numbers(version: &str) -> Vec<u64> {
     version.split('.').map(|number| number.parse().unwrap_or(0)).collect()
+}
+
+/// `(table, definition)` of each column an older version's table lacks.
+fn lacking_columns<'a>(db: &Connection, wanted: &'a [Object], present: &Present) -> Result<Vec<(&'a str, &'a str)>> {
+    let mut lacking = Vec::new();
+    let mut has = db.prepare("select 1 from pragma_table_xinfo(?1) where name = ?2")?;
+    for table in wanted.iter().filter(|table| present.contains_key(&table.name)) {
+        for (column, definition) in table.columns() {
+            if !has.exists([&table.name, column])? {
+                lacking.push((&*table.name, definition));
+            }
+        }
+    }
+    Ok(lacking)
+}
+
+/// A derived table is emptied first: its rows have no value for the column, and cotaste_refresh() makes it anew.
+fn add_column(db: &Connection, table: &str, definition: &str) -> Result<()> {
+    if is_derived(table) {
+        db.execute_batch(&format!("delete from main.\"{table}\""))?;
+    }
+    Ok(db.execute_batch(&format!("alter table main.\"{table}\" add column {definition}"))?)
+}
+
+/// Whether a table's rows are computed from the others.
+fn is_derived(table: &str) -> bool {
+    script::objects(STATE_TABLES).is_ok_and(|objects| objects.iter().any(|object| object.name == table))
+}
+
+/// `(type, name)` of what an older version made and this one does not: triggers first.
+fn obsolete(wanted: &[Object], present: &Present) -> Vec<(String, String)> {
+    let mut obsolete: Vec<(String, String)> = present
+        .iter()
+        .filter(|(name, (kind, _))| name.starts_with("cotaste_") && matches!(&**kind, "trigger" | "view"))
+        .filter(|(name, _)| wanted.iter().all(|object| object.name != **name))
+        .map(|(name, (kind, _))| (kind.clone(), name.clone()))
+        .collect();
+    obsolete.sort();
+    obsolete
 }
 
 /// An object of ours that differs is an older version's and is made anew, except tables, which hold the user's rows. In

@@ -3,10 +3,12 @@
 //! cotaste_recommended, and go with them.
 
 use crate::failure::Result;
+use crate::install;
 use crate::statement::Statement;
 use cotaste_core::catalogue::{CONTENT_MEASURES, MEAN_RATING};
 use cotaste_core::Error;
 use rusqlite::ffi::sqlite3;
+use rusqlite::Connection;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -43,15 +45,19 @@ impl Kept {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes the table exist, if it does not, so that what is kept from now on is dropped in time.
+    /// Makes the table exist, if it does not, so that what is kept from now on is dropped in time. A space of a newer version
+    /// is refused here, once a connection.
     ///
     /// # Safety
     /// `db` is an open connection, used by this thread.
-    pub unsafe fn connect(&self, db: *mut sqlite3) {
+    pub unsafe fn connect(&self, db: *mut sqlite3) -> Result<()> {
         if self.tables.load(Relaxed) == 0 {
-            // SAFETY: the caller's promise. It fails only where nothing can be kept.
+            // SAFETY: the caller's promise. The connection is borrowed: dropping it does not close it.
+            install::refuse_newer(&unsafe { Connection::from_handle(db)? })?;
+            // SAFETY: as above. It fails only where nothing can be kept.
             drop(unsafe { Statement::prepare(db, "select 1 from cotaste_neighbours_of") });
         }
+        Ok(())
     }
 
     /// Runs `f` on a statement of the texts, reset before and after.

@@ -7,6 +7,7 @@
 #![cfg(feature = "loadable")]
 
 mod aggregates;
+mod calls;
 mod convert;
 mod embeddings;
 mod entry;

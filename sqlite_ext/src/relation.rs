@@ -7,9 +7,10 @@
 
 mod plan;
 
+use crate::calls::{self, Calls};
 use crate::failure::Failure;
-use crate::guard;
 use crate::statement::Statement;
+use crate::{guard, install};
 use cotaste_core::catalogue::{read, relations, Relation};
 use plan::{Plan, Shape};
 use rusqlite::ffi::{sqlite3, sqlite3_vtab, sqlite3_vtab_cursor};
@@ -23,6 +24,7 @@ use std::cell::RefCell;
 use std::ffi::{c_int, CStr, CString};
 use std::rc::Rc;
 use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 
 pub fn register(db: &Connection) -> Result<()> {
     const MODULE: &Module<'static, Table> = &Module::read_only_module();
@@ -40,6 +42,7 @@ pub struct Table {
     base: sqlite3_vtab,
     db: *mut sqlite3,
     shape: Shape,
+    calls: &'static Calls,
     idle: Rc<RefCell<Vec<(Plan, Statement)>>>,
 }
 
@@ -62,12 +65,15 @@ unsafe impl VTab<'_> for Table {
         Ok(guard::catch(|| {
             // It only reads what the statement itself could read, so views and an untrusted schema may use it.
             db.config(VTabConfig::Innocuous)?;
-            let shape = Shape::new(relation.ok_or(cotaste_core::Error::internal())?);
+            let relation = relation.ok_or(cotaste_core::Error::internal())?;
+            let (shape, calls) = (Shape::new(relation), calls::of(relation.name));
             let declaration = CString::new(shape.declaration()).map_err(|_| cotaste_core::Error::internal())?;
             // SAFETY: the handle is used while the connection is open: SQLite disconnects tables before it closes.
             let db = unsafe { db.handle() };
+            // SAFETY: as above. The connection is borrowed: dropping it does not close it.
+            install::refuse_newer(&unsafe { Connection::from_handle(db)? })?;
             let (base, idle) = (sqlite3_vtab::default(), Rc::default());
-            Ok((Cow::Owned(declaration), Self { base, db, shape, idle }))
+            Ok((Cow::Owned(declaration), Self { base, db, shape, calls, idle }))
         })?)
     }
 
@@ -79,7 +85,8 @@ unsafe impl VTab<'_> for Table {
         Ok(guard::catch(|| {
             let (base, db, shape) = (sqlite3_vtab_cursor::default(), self.db, self.shape.clone());
             let idle = Rc::clone(&self.idle);
-            Ok(Cursor { base, db, shape, idle, running: None, on_row: false, row: 0, bound: Vec::new() })
+            let (calls, scan) = (self.calls, Scan::default());
+            Ok(Cursor { base, db, shape, calls, scan, idle, running: None, on_row: false, row: 0, bound: Vec::new() })
         })?)
     }
 }
@@ -94,6 +101,8 @@ pub struct Cursor {
     base: sqlite3_vtab_cursor,
     db: *mut sqlite3,
     shape: Shape,
+    calls: &'static Calls,
+    scan: Scan,
     idle: Rc<RefCell<Vec<(Plan, Statement)>>>,
     running: Option<(Plan, Statement)>,
     on_row: bool,
@@ -102,7 +111,32 @@ pub struct Cursor {
     bound: Vec<Value>,
 }
 
+/// What a scan took so far.
+#[derive(Default)]
+struct Scan {
+    is_on: bool,
+    took: Duration,
+    failed: bool,
+}
+
 impl Cursor {
+    /// Runs a part of a scan and adds what it took.
+    fn timed(&mut self, part: impl FnOnce(&mut Self) -> crate::failure::Result<()>) -> Result<()> {
+        let start = Instant::now();
+        let done = guard::catch(|| part(self));
+        self.scan.took += start.elapsed();
+        self.scan.failed |= done.is_err();
+        Ok(done?)
+    }
+
+    /// Counts the scan that ends here.
+    fn count(&mut self) {
+        let scan = std::mem::take(&mut self.scan);
+        if scan.is_on {
+            self.calls.add(scan.took, (self.row - i64::from(!self.on_row)).max(0), scan.failed);
+        }
+    }
+
     fn start(&mut self, text: &str, values: &Filters<'_>) -> crate::failure::Result<()> {
         (self.on_row, self.row) = (false, 0);
         self.leave();
@@ -157,18 +191,23 @@ impl Cursor {
 
 impl Drop for Cursor {
     fn drop(&mut self) {
-        guard::catch_or((), || self.leave());
+        guard::catch_or((), || {
+            self.count();
+            self.leave();
+        });
     }
 }
 
 // SAFETY: repr(C) with the base first.
 unsafe impl VTabCursor for Cursor {
     fn filter(&mut self, _: c_int, plan: Option<&str>, values: &Filters<'_>) -> Result<()> {
-        Ok(guard::catch(|| self.start(plan.unwrap_or_default(), values))?)
+        self.count();
+        self.scan.is_on = true;
+        self.timed(|cursor| cursor.start(plan.unwrap_or_default(), values))
     }
 
     fn next(&mut self) -> Result<()> {
-        Ok(guard::catch(|| self.step())?)
+        self.timed(Self::step)
     }
 
     fn eof(&self) -> bool {

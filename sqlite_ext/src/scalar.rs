@@ -1,5 +1,6 @@
 //! One way in for every scalar function: sqlite-loadable registers it, [`guard`] runs it, [`Answer`] takes the result out.
 
+use crate::calls;
 use crate::convert::{give_failure, Answer, Args};
 use crate::failure::{Failure, Result};
 use crate::guard;
@@ -43,15 +44,16 @@ pub fn pure_of_nulls(db: Db, name: &str, arguments: c_int, body: Pure) -> Result
     })
 }
 
-/// A function that also reads or writes the database it is called in; NULL arguments reach it.
+/// A function that also reads or writes the database it is called in; NULL arguments reach it, and its calls are counted.
 pub fn reader<F>(db: Db, name: &str, arguments: c_int, flags: FunctionFlags, body: F) -> Result<()>
 where
     F: Fn(*mut ffi::sqlite3_context, Args<'_>) -> Result<Answer<'static>> + 'static,
 {
+    let calls = calls::of(name);
     define(db, name, arguments, flags, move |context, values| {
         // SAFETY: as above.
         let args = unsafe { Args::new(values) };
-        run(context, || body(context, args));
+        run(context, || calls.count(|| body(context, args)));
     })
 }
 

@@ -10,7 +10,6 @@ use cotaste_core::{behavior, context, time, Error};
 use rusqlite::ffi::{self, sqlite3, sqlite3_context};
 use rusqlite::types::ValueRef;
 use rusqlite::Connection;
-use std::ffi::{c_int, c_void};
 use std::sync::Arc;
 
 /// Recording looks every so many events whether it is time to fold.
@@ -25,13 +24,14 @@ pub fn register(db: Db, writers: bool, kept: &Arc<Kept>) -> Result<()> {
     reader(db, "cotaste_content_measures", 2, READS, move |call, args| content_measures(&of_contents, call, args))?;
     let of_ratings = Arc::clone(kept);
     reader(db, "cotaste_mean_rating", 0, READS, move |call, _| mean_rating(&of_ratings, call))?;
-    reader(db, "cotaste_journal_mode", 0, READS, journal_mode)?;
+    reader(db, "cotaste_pragma", 1, READS, pragma)?;
     if writers {
         let of_all = Arc::clone(kept);
         reader(db, "cotaste_init", 0, WRITES, init)?;
         reader(db, "cotaste_refresh", 0, WRITES, refresh)?;
         reader(db, "cotaste_refresh", 1, WRITES, refresh)?;
         reader(db, "cotaste_rebuild", 0, WRITES, rebuild)?;
+        reader(db, "forget_user", 1, WRITES, forget_user)?;
         for arguments in [0, 1] {
             let kept = Arc::clone(&of_all);
             reader(db, "cotaste_refresh_neighbours", arguments, WRITES, move |call, args| {
@@ -78,7 +78,7 @@ fn record_behavior(kept: &Kept, context: *mut sqlite3_context, args: Args<'_>) -
 /// `db` is an open connection, used by this thread.
 unsafe fn record(db: *mut sqlite3, kept: &Kept, args: Args<'_>) -> Result<i64> {
     // SAFETY: the caller's promise, here and below.
-    unsafe { kept.connect(db) };
+    unsafe { kept.connect(db)? };
     let user_id = args.id(0, "user_id")?;
     behavior::check_user_id(&user_id)?;
     let content_id = args.integer(1, "content_id")?;
@@ -145,7 +145,7 @@ fn user_similarity(kept: &Kept, context: *mut sqlite3_context, args: Args<'_>) -
     // SAFETY: the connection of the running call.
     let similarity = guard::nested(|| unsafe {
         let db = ffi::sqlite3_context_db_handle(context);
-        kept.connect(db);
+        kept.connect(db)?;
         neighbours::similarity(db, kept, &a, &b)
     });
     similarity.map(Answer::Real)
@@ -160,7 +160,7 @@ fn log_taste(kept: &Kept, context: *mut sqlite3_context, args: Args<'_>) -> Resu
     // SAFETY: the connection of the running call.
     let taste = guard::nested(|| unsafe {
         let db = ffi::sqlite3_context_db_handle(context);
-        kept.connect(db);
+        kept.connect(db)?;
         neighbours::log_taste(db, kept, &user)
     });
     taste.map(Into::into)
@@ -198,7 +198,7 @@ fn with_kept<T>(
     // SAFETY: the connection of the running call.
     guard::nested(|| unsafe {
         let db = ffi::sqlite3_context_db_handle(context);
-        kept.connect(db);
+        kept.connect(db)?;
         kept.with(db, name, f)
     })
 }
@@ -214,6 +214,13 @@ fn rebuild(context: *mut sqlite3_context, _: Args<'_>) -> Result<Answer<'static>
     writing(context, fold::rebuild)
 }
 
+/// `forget_user(user_id) -> events forgotten`
+fn forget_user(context: *mut sqlite3_context, args: Args<'_>) -> Result<Answer<'static>> {
+    let user = args.id(0, "user_id")?;
+    behavior::check_user_id(&user)?;
+    writing(context, |db, now_us| fold::forget(db, &user, now_us))
+}
+
 /// `cotaste_refresh_neighbours([limit]) -> users computed`
 fn refresh_neighbours(kept: &Kept, context: *mut sqlite3_context, args: Args<'_>) -> Result<Answer<'static>> {
     let limit = (!args.is_null(0)).then(|| args.integer(0, "limit")).transpose()?;
@@ -221,7 +228,7 @@ fn refresh_neighbours(kept: &Kept, context: *mut sqlite3_context, args: Args<'_>
     let raw = unsafe { ffi::sqlite3_context_db_handle(context) };
     // SAFETY: as above.
     writing(context, |db, now_us| unsafe {
-        kept.connect(raw);
+        kept.connect(raw)?;
         neighbours::refresh(raw, db, kept, limit, now_us)
     })
 }
@@ -245,6 +252,7 @@ pub fn writing(
 ) -> Result<Answer<'static>> {
     // SAFETY: the connection of the running call. It is borrowed: dropping it does not close it.
     let db = unsafe { Connection::from_handle(ffi::sqlite3_context_db_handle(context))? };
+    install::refuse_newer(&db)?;
     let changed = guard::nested(|| install::in_savepoint(&db, || change(&db, now_us(&db)?)));
     changed.map(Answer::Integer).map_err(|failure| failure.without_space(&db).wrapped(Error::update))
 }
@@ -253,15 +261,37 @@ fn now_us(db: &Connection) -> Result<i64> {
     Ok(db.query_row("select now_us from cotaste_clock", [], |row| row.get(0))?)
 }
 
-/// `cotaste_journal_mode() -> text`: a pragma cannot be read by a view of an untrusted schema.
-fn journal_mode(context: *mut sqlite3_context, _: Args<'_>) -> Result<Answer<'static>> {
-    let statement = prepared(context, JOURNAL_KEY, "pragma journal_mode")?;
-    let mode = guard::nested(|| {
-        statement.step()?;
-        Ok(statement.column(0)?.as_str().unwrap_or_default().to_owned())
-    });
-    statement.reset();
-    mode.map(Into::into)
+/// What cotaste_health tells of a connection: nothing that writes.
+const PRAGMAS: [(&str, &str); 9] = [
+    ("auto_vacuum", "pragma main.auto_vacuum"),
+    ("busy_timeout", "pragma busy_timeout"),
+    ("cache_size", "pragma main.cache_size"),
+    ("freelist_count", "pragma main.freelist_count"),
+    ("journal_mode", "pragma main.journal_mode"),
+    ("page_count", "pragma main.page_count"),
+    ("page_size", "pragma main.page_size"),
+    ("secure_delete", "pragma main.secure_delete"),
+    ("synchronous", "pragma main.synchronous"),
+];
+
+/// `cotaste_pragma(name) -> value`: a view of an untrusted schema cannot read a pragma. NULL for one that is not listed.
+fn pragma(context: *mut sqlite3_context, args: Args<'_>) -> Result<Answer<'static>> {
+    if args.is_null(0) {
+        return Ok(Answer::Null);
+    }
+    let name = args.text(0, "name")?;
+    let Some((_, sql)) = PRAGMAS.iter().find(|(known, _)| *known == name) else { return Ok(Answer::Null) };
+    // SAFETY: the connection of the running call.
+    let mut statement = unsafe { Statement::prepare(ffi::sqlite3_context_db_handle(context), sql)? };
+    guard::nested(|| {
+        if !statement.step()? {
+            return Ok(Answer::Null);
+        }
+        Ok(match statement.column(0)? {
+            ValueRef::Integer(value) => Answer::Integer(value),
+            value => value.as_str().unwrap_or_default().to_owned().into(),
+        })
+    })
 }
 
 /// The id the statement gives, run to its end: only then is an insert complete.
@@ -275,36 +305,4 @@ fn one_integer(statement: &mut Statement) -> Result<Option<i64>> {
     };
     statement.reset();
     ended.map(|_| id)
-}
-
-// SQLite keeps auxiliary data with a negative key until the host's statement ends, whatever its arguments: its own JSON
-// functions cache parsed texts that way. The numbers are arbitrary; they only must not be another extension's.
-const JOURNAL_KEY: c_int = -1_668_314_196;
-
-/// A statement prepared at the first call of the host's statement.
-fn prepared<'call>(context: *mut sqlite3_context, key: c_int, sql: &str) -> Result<&'call mut Statement> {
-    // SAFETY: the connection outlives the host's statement, and that what is kept with it.
-    kept(context, key, |db| unsafe { Statement::prepare(db, sql) })
-}
-
-/// What is made at the first call of the host's statement and dropped with it.
-fn kept<'call, T>(
-    context: *mut sqlite3_context,
-    key: c_int,
-    make: impl FnOnce(*mut sqlite3) -> Result<T>,
-) -> Result<&'call mut T> {
-    unsafe extern "C" fn free<T>(kept: *mut c_void) {
-        // SAFETY: boxed below, freed once by SQLite.
-        guard::catch_or((), || drop(unsafe { Box::from_raw(kept.cast::<T>()) }));
-    }
-    // SAFETY: `context` is that of the running call. A key always goes with one type. What is kept lives until the host's
-    // statement ends; a function is not called again while it runs, so this is the only reference.
-    unsafe {
-        if let Some(kept) = ffi::sqlite3_get_auxdata(context, key).cast::<T>().as_mut() {
-            return Ok(kept);
-        }
-        let made = Box::into_raw(Box::new(make(ffi::sqlite3_context_db_handle(context))?)).cast::<c_void>();
-        ffi::sqlite3_set_auxdata(context, key, made, Some(free::<T>));
-        ffi::sqlite3_get_auxdata(context, key).cast::<T>().as_mut().ok_or(Error::OutOfMemory.into())
-    }
 }

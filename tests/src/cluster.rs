@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-const PORT: u16 = 5432;
+pub const PORT: u16 = 5432;
 /// Nothing here has to outlive a power cut.
 const SETTINGS: &str = "
 listen_addresses = ''
@@ -93,6 +93,11 @@ impl Cluster {
         PORT
     }
 
+    /// Where the copied server's programs are.
+    pub fn bin(&self) -> Result<PathBuf> {
+        bin_of(&self.directory.join("server"))
+    }
+
     pub fn log(&self) -> Result<String> {
         Ok(fs::read_to_string(self.directory.join("run/log"))?)
     }
@@ -114,10 +119,30 @@ pub fn keep(pg_config: &Path, library: &Path, settings: &str, primary: &Path) ->
     Ok(removed?)
 }
 
+/// The directory of programs below a copied server.
+fn bin_of(server: &Path) -> Result<PathBuf> {
+    let mut rest = vec![server.to_path_buf()];
+    while let Some(directory) = rest.pop() {
+        if directory.join("pg_config").is_file() {
+            return Ok(directory);
+        }
+        rest.extend(
+            fs::read_dir(&directory)?.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_dir()),
+        );
+    }
+    bail!("no pg_config below {}", server.display())
+}
+
+/// A copy of a server with the extension in it, below `directory`; nothing is started. Returns its bin directory.
+pub fn installed(directory: &Path, pg_config: &Path, library: &Path) -> Result<PathBuf> {
+    let bin = copy_server(pg_config, directory)?;
+    install(&bin.join("pg_config"), library)?;
+    Ok(bin)
+}
+
 fn serve(directory: &Path, pg_config: &Path, library: &Path, settings: &str, primary: &Path) -> Result<()> {
     let owner = Owner::find()?;
-    let bin = copy_server(pg_config, &directory.join("server"))?;
-    install(&bin.join("pg_config"), library)?;
+    let bin = installed(&directory.join("server"), pg_config, library)?;
     let run = directory.join("run");
     fs::create_dir(&run)?;
     owner.give(&run)?;
@@ -274,10 +299,10 @@ pub fn ask(pg_config: &Path, option: &str) -> Result<String> {
 }
 
 /// A server must not run as root: it runs as the user `postgres`, else as `nobody`; without root as ourselves.
-struct Owner(Option<(u32, u32)>);
+pub struct Owner(Option<(u32, u32)>);
 
 impl Owner {
-    fn find() -> Result<Self> {
+    pub fn find() -> Result<Self> {
         // SAFETY: no preconditions.
         if unsafe { libc::geteuid() } != 0 {
             return Ok(Owner(None));
@@ -294,14 +319,14 @@ impl Owner {
         bail!("there is no unprivileged user to run the server: neither postgres nor nobody")
     }
 
-    fn give(&self, path: &Path) -> Result<()> {
+    pub fn give(&self, path: &Path) -> Result<()> {
         if let Some((uid, gid)) = self.0 {
             chown(path, Some(uid), Some(gid))?;
         }
         Ok(())
     }
 
-    fn command(&self, program: &Path) -> Command {
+    pub fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         if let Some((uid, gid)) = self.0 {
             command.uid(uid).gid(gid);

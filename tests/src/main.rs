@@ -8,11 +8,13 @@ mod cluster;
 mod compare;
 mod core_tests;
 mod engine;
+mod extension_update;
 mod golden;
 mod leash;
 mod newer;
 mod postgres;
 mod random;
+mod reads;
 mod report;
 mod run;
 mod scale;
@@ -69,6 +71,7 @@ fn dispatch(arguments: &[String]) -> Result<bool> {
         ["engine", name, options @ ..] => run::engine(name, &parse(options)?),
         ["cli", options @ ..] => cli::everything(&parse(options)?),
         ["bench", name, options @ ..] => bench::run(name, &parse(options)?).map(|()| true),
+        ["extension-update", old, new] => extension_update::print(Path::new(old), Path::new(new)).map(|()| true),
         ["hold-cluster", ending, options @ ..] => checks::leash::hold(ending, &parse(options)?),
         options => run::everything(&parse(options)?),
     }

@@ -84,8 +84,13 @@ pub struct Postgres {
 
 impl Postgres {
     pub fn connect(cluster: &Cluster, user: &str, database: &str) -> Result<Self> {
+        Self::connect_to(&cluster.socket(), user, database)
+    }
+
+    /// To the server whose socket is in that directory.
+    pub fn connect_to(socket: &std::path::Path, user: &str, database: &str) -> Result<Self> {
         let mut config = postgres::Config::new();
-        config.host_path(cluster.socket()).port(cluster.port()).user(user).dbname(database);
+        config.host_path(socket).port(crate::cluster::PORT).user(user).dbname(database);
         let notices = Arc::new(Mutex::new(Vec::new()));
         let told = notices.clone();
         config.notice_callback(move |notice| {

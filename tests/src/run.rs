@@ -54,6 +54,11 @@ pub fn everything(options: &Options) -> Result<bool> {
     if finished.len() > 1 {
         compare::answers(&scratch.0, &finished, &mut report)?;
     }
+    if engines.contains(&"pg18") && report.section("pg_upgrade") {
+        let library = |name: &str| options.target.join(format!("build-{name}/release/libcotaste.so"));
+        let (pg15, pg18) = ((&*options.pg15, &*library("pg15")), (&*options.pg18, &*library("pg18")));
+        checks::backup::upgrade(pg15, pg18, &mut report)?;
+    }
     if engines.contains(&"pg18") && report.section("no server outlives its test") {
         checks::leash::run(options, &mut report);
     }

@@ -1,5 +1,6 @@
 //! What an experiment asks for: its goal and the dimension it is cut by.
 
+use crate::error::excerpt;
 use crate::{behavior, Error, Result};
 
 /// The least rating that meets a goal `rating >= x`; none when the goal is an action.
@@ -15,7 +16,7 @@ pub fn rating_goal(goal: &str) -> Result<Option<f64>> {
     if !goal.contains(['<', '>', '=']) {
         return Ok(None);
     }
-    let wrong = || Error::invalid("goal", format!("\"{goal}\" is neither an action nor rating >= x"));
+    let wrong = || Error::invalid("goal", format!("\"{}\" is neither an action nor rating >= x", excerpt(goal)));
     let (name, least) = goal.split_once(">=").ok_or_else(wrong)?;
     if name.trim() != "rating" {
         return Err(wrong());
@@ -30,7 +31,7 @@ pub fn check_dimension(dimension: &str) -> Result<()> {
     if ["device", "location", "slot", "day"].contains(&dimension) {
         return Ok(());
     }
-    Err(Error::invalid("dimension", format!("\"{dimension}\" is not device, location, slot or day")))
+    Err(Error::invalid("dimension", format!("\"{}\" is not device, location, slot or day", excerpt(dimension))))
 }
 
 #[cfg(test)]

@@ -10,10 +10,28 @@
 -- column: library_version text
 -- column: journal_mode text
 -- column: in_recovery boolean
+-- column: user_count bigint
+-- column: pending_keys bigint
+-- column: oldest_pending_seconds double
+-- column: is_stale boolean
+-- column: cached_users bigint
+-- column: expired_users bigint
+-- column: oldest_cached timestamp
+-- column: recent_contexts bigint
+-- column: recent_bad_contexts bigint
+-- column: engine_settings text
+-- with: health_checks
 select
-  case when schema_version = library_version then 'healthy' else 'degraded' end as status,
-  case when schema_version = library_version then 'ok' else 'the space and the library differ in version: run select cotaste_init()' end
-    as reason,
+  case
+    when exists (select 1 from checks where status = 'unhealthy') then 'unhealthy'
+    when exists (select 1 from checks where status = 'degraded') then 'degraded'
+    else 'healthy'
+  end as status,
+  coalesce(
+    (select advice from checks where status = 'unhealthy' order by place limit 1),
+    (select advice from checks where status = 'degraded' order by place limit 1),
+    'ok'
+  ) as reason,
   record_count,
   content_count,
   from_epoch_us(last_us) as last_activity,
@@ -22,14 +40,15 @@ select
   schema_version,
   library_version,
   journal_mode,
-  in_recovery
-from (
-  select
-    (select cast(count(*) as bigint) from user_behaviors) as record_count,
-    (select cast(count(*) as bigint) from contents) as content_count,
-    (select max(occurred_us) from cotaste_events) as last_us,
-    (select value from cotaste_meta where key = 'schema_version') as schema_version,
-    cotaste_version() as library_version,
-    e.*
-  from cotaste_engine e
-) h
+  in_recovery,
+  user_count,
+  pending_keys,
+  oldest_pending_seconds,
+  is_stale,
+  cached_users,
+  expired_users,
+  from_epoch_us(oldest_cached_us) as oldest_cached,
+  contexts as recent_contexts,
+  bad_contexts as recent_bad_contexts,
+  engine_settings
+from facts

@@ -44,7 +44,7 @@ fn set(kept: &Kept, context: *mut sqlite3_context, args: Args<'_>) -> Result<Ans
     // SAFETY: the connection of the running call.
     let set = guard::nested(|| unsafe {
         let db = ffi::sqlite3_context_db_handle(context);
-        kept.connect(db);
+        kept.connect(db)?;
         kept.with(db, "set embedding", |set| {
             let values = [
                 ValueRef::Integer(content_id),

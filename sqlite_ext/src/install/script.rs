@@ -32,6 +32,16 @@ impl Object {
         })
     }
 
+    /// The columns of a table, each with its definition: they stand in lines of their own, indented by two.
+    pub fn columns(&self) -> impl Iterator<Item = (&str, &str)> {
+        const CONSTRAINTS: [&str; 5] = ["primary", "unique", "constraint", "check", "foreign"];
+        let is_plain_table = self.kind == "table" && !is_virtual(&self.sql);
+        let lines = self.sql.lines().filter(move |_| is_plain_table);
+        let definitions = lines.filter_map(|line| Some(line.strip_prefix("  ")?.trim_end_matches(',')));
+        let columns = definitions.filter_map(|definition| Some((definition.split_once(' ')?.0, definition)));
+        columns.filter(|(name, _)| !name.is_empty() && !CONSTRAINTS.contains(name))
+    }
+
     /// Whether the one of that name in the file may be dropped for this one: not when it holds rows.
     pub fn replaces(&self, kind: &str, sql: &str) -> bool {
         kind == self.kind && (kind != "table" || is_virtual(&self.sql) && is_virtual(sql))

@@ -16,13 +16,13 @@ const EMBEDDING_FUNCTIONS: [&str; 16] = [
 
 /// What the README promises. A function of the extension that is missing here fails the test as one that is missing there.
 #[rustfmt::skip]
-const FUNCTIONS: [&str; 72] = [
+const FUNCTIONS: [&str; 73] = [
     "always_valid_p", "apply_block", "apply_postings", "block_changes", "chance_to_win", "check_action", "check_content_id", "check_occurred_at", "check_progress",
     "check_rating", "check_user_id", "chi_square_p", "confidence_sequence_lower", "confidence_sequence_upper",
     "context_day_of_week", "context_device", "context_experiment", "context_location", "context_status",
     "context_time_of_day", "context_variant", "cosine_similarity", "cotaste_init", "cotaste_rebuild", "cotaste_refresh",
     "cotaste_refresh_neighbours", "cotaste_refresh_recommendations", "cotaste_version", "critical_z", "day_of_week", "decay", "decayed_weight",
-    "expected_loss", "fisher_exact", "follow_events", "follow_taste", "followed_sums", "followed_taste", "from_epoch_us", "genre_list", "genre_vector",
+    "expected_loss", "fisher_exact", "follow_events", "follow_taste", "followed_sums", "followed_taste", "forget_user", "from_epoch_us", "genre_list", "genre_vector",
     "half_lives", "jaccard_similarity", "latest_value", "lift_lower", "lift_upper", "newcombe_lower",
     "newcombe_upper", "ordered_json_array", "pooled_z", "posting_changes", "record_behavior", "reproducible_sum", "taste_agg",
     "taste_changes", "taste_genre_shares", "taste_has",
@@ -50,13 +50,15 @@ const EXPERIMENT_FUNCTIONS: [&str; 31] = [
 ];
 
 /// The row-returning surface, a view each.
-pub const RELATIONS: [&str; 24] = [
+pub const RELATIONS: [&str; 26] = [
     "activity_by_day",
     "activity_by_slot",
     "also_watched",
     "content_metrics",
     "context_quality",
     "cotaste_health",
+    "cotaste_health_checks",
+    "cotaste_stats",
     "device_usage",
     "experiment_numeric",
     "experiment_results",
@@ -127,7 +129,7 @@ fn functions(engine: &mut dyn Engine) -> Result<BTreeMap<String, BTreeSet<String
                case when type in ('a', 'w') then 'aggregate, ' else '' end ||
                case when flags & 0x80000 then 'writes' when flags & 0x800 and flags & 0x200000 then 'pure'
                  when flags & 0x200000 then 'reads' else 'unmarked' end
-             from pragma_function_list where not builtin and name not in ('cotaste_journal_mode', 'cotaste_log_taste')",
+             from pragma_function_list where not builtin and name not in ('cotaste_counter', 'cotaste_counters', 'cotaste_log_taste', 'cotaste_pragma')",
         )?,
         Kind::Postgres => engine.query(
             // What aggregates are made of and what only Postgres has is not offered in both.
@@ -143,7 +145,9 @@ fn functions(engine: &mut dyn Engine) -> Result<BTreeMap<String, BTreeSet<String
                and p.oid not in (select unnest(array[aggtransfn, aggfinalfn, aggcombinefn, aggserialfn, aggdeserialfn]::oid[]) from pg_aggregate)
                and p.oid not in (select unnest(array[typinput, typoutput, typreceive, typsend]::oid[]) from pg_type)
                and not exists (select from unnest(p.proargtypes::oid[]) t where t = 'cotaste_unset'::regtype)
-               and p.proname not in ('context_jsonb', 'context_storable', 'cotaste_not_initialized', 'cotaste_fold',
+               and p.proname not in ('cotaste_add_columns', 'cotaste_drop_relations', 'cotaste_carry_row_security', 'cotaste_grant_reader',
+                 'cotaste_grant_writer', 'cotaste_refuse_hidden_rows', 'cotaste_set_owner',
+                 'context_jsonb', 'context_storable', 'cotaste_not_initialized', 'cotaste_fold',
                  'cotaste_fold_alone', 'cotaste_fold_bulk', 'cotaste_fold_pending', 'cotaste_fold_when_due', 'cotaste_may_fold', 'cotaste_lock', 'count_postings', 'counted',
                  'extend_genre_order', 'find_finalists', 'gather_lists', 'rank_users', 'recommend_rows', 'taste_contents', 'cotaste_write_learned',
                  'learn_embeddings', 'fold_in_embeddings', 'learned_contents', 'learned_fingerprint', 'learned_embedding')",

@@ -1,11 +1,13 @@
 //! What is promised, proved through SQL. Everything here runs on every engine unless its module's name says otherwise.
 
+pub mod backup;
 mod bad_input;
 mod cancel;
 mod catalogue;
 mod concurrent;
 mod embeddings;
 mod end_to_end;
+mod errors;
 mod experiments;
 pub mod faults;
 mod golden_analytics;
@@ -16,10 +18,13 @@ mod histories;
 pub mod hostile;
 pub mod leash;
 mod movielens;
+mod operate;
 mod own_check;
 mod planted;
 mod postgres_only;
+mod privileges;
 mod sqlite_only;
+mod upgrade;
 
 use crate::compare::Answers;
 use crate::engine::Host;
@@ -32,7 +37,7 @@ use std::path::Path;
 
 type Check = fn(&mut dyn Host, &mut Report, &Answers) -> Result<()>;
 
-const EVERYWHERE: [(&str, Check); 13] = [
+const EVERYWHERE: [(&str, Check); 15] = [
     ("golden similarity", golden_tables::similarity),
     ("golden context_json", golden_tables::context),
     ("golden timeslots", golden_tables::time_slots),
@@ -46,6 +51,8 @@ const EVERYWHERE: [(&str, Check); 13] = [
     ("embeddings", embeddings::run),
     ("end to end", end_to_end::run),
     ("experiment relations", experiments::run),
+    ("operate", operate::run),
+    ("errors", errors::run),
 ];
 
 pub fn sqlite(
@@ -60,6 +67,8 @@ pub fn sqlite(
     }
     everywhere(host, report, answers)?;
     section("sqlite only", report, |report| sqlite_only::run(host, report));
+    section("upgrade", report, |report| upgrade::sqlite(host, report));
+    section("backup", report, |report| backup::sqlite(host, report));
     section("cancelling", report, |report| cancel::sqlite(host, report));
     faults::sqlite(host, report);
     last(host, report, answers);
@@ -74,6 +83,9 @@ pub fn postgres(
 ) -> Result<()> {
     everywhere(host, report, answers)?;
     section("postgres only", report, |report| postgres_only::run(host, pg_config, report));
+    section("upgrade", report, |report| upgrade::postgres(host, report));
+    section("backup", report, |report| backup::postgres(host, report));
+    section("privileges", report, |report| privileges::run(host, report));
     section("cancelling", report, |report| cancel::postgres(host, report));
     section("concurrent writers", report, |report| concurrent::run(host, report));
     faults::postgres(pg_config, library, report);
@@ -83,6 +95,7 @@ pub fn postgres(
 }
 
 fn everywhere(host: &mut dyn Host, report: &mut Report, answers: &Answers) -> Result<()> {
+    section("releases", report, upgrade::releases);
     slt::run(host, report)?;
     for (name, check) in EVERYWHERE {
         section(name, report, |report| check(host, report, answers));

@@ -53,7 +53,7 @@ fn pure(engine: &mut Postgres) -> Result<()> {
         "select p.oid::regprocedure::text, p.provolatile::text, p.proisstrict, p.proparallel::text from pg_proc p
            join pg_depend d on d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e'
            join pg_extension e on e.oid = d.refobjid and e.extname = 'cotaste'
-         where p.prokind = 'f' and not p.proretset and p.proname not in ('cotaste_init', 'cotaste_not_initialized')
+         where p.prokind = 'f' and not p.proretset and p.proname not in ('cotaste_init', 'cotaste_not_initialized', 'cotaste_add_columns', 'cotaste_drop_relations')
            and not exists (select from unnest(p.proargtypes::oid[]) t where t = 'cotaste_unset'::regtype)
            and p.oid not in (select unnest(array[aggtransfn, aggfinalfn, aggcombinefn]::oid[]) from pg_aggregate)
            and (p.provolatile, p.proisstrict, p.proparallel) <> ('i', true, 's')

@@ -71,6 +71,90 @@ pub fn run(host: &mut SqliteHost, report: &mut Report) -> Result<()> {
         ensure!(read_only.value("select j from v")? == "0.5");
         Ok(())
     });
+    report.case("a host that shows a database to others loads a library that cannot write", || {
+        let path = host_path(host)?;
+        let mut engine = host.open_plain(&path)?;
+        // SAFETY: the library is the one this project built; loading is disabled again at once.
+        unsafe {
+            engine.connection.load_extension_enable()?;
+            let loaded = engine.connection.load_extension(host.extension(), Some("sqlite3_cotaste_readonly_init"));
+            engine.connection.load_extension_disable()?;
+            loaded?;
+        }
+        engine.exec("pragma trusted_schema = off")?;
+        engine.connection.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+        let writers = engine.query(
+            "select name from pragma_function_list where flags & 0x80000 and name not like 'fts%' and not builtin",
+        )?;
+        ensure!(writers.is_empty(), "{writers:?}");
+        for relation in super::catalogue::RELATIONS {
+            engine.query(&format!("select * from {relation}"))?;
+        }
+        ensure!(engine.value("select user_similarity('ann', 'bob')")? != "0.0");
+        for sql in ["record_behavior('ann', 1, 'view')", "cotaste_refresh()", "cotaste_init()", "forget_user('ann')"] {
+            let error = engine.query(&format!("select {sql}")).err().unwrap_or_default();
+            ensure!(error.message.contains("no such function"), "{sql}: {error:?}");
+        }
+        Ok(())
+    });
+    report.case("a file brought along cannot call what writes, and defensive mode changes nothing", || {
+        let path = host_path(host)?;
+        let mut engine = host.open(&path)?;
+        engine.connection.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+        engine.exec("pragma trusted_schema = off")?;
+        engine.exec(
+            "create view hostile as select forget_user('ann') as n;
+             create trigger hostile_too after insert on contents begin select record_behavior('eve', 1, 'view'); end",
+        )?;
+        let error = engine.query("select n from hostile").err().unwrap_or_default();
+        ensure!(error.message.contains("unsafe use of forget_user"), "{error:?}");
+        let error = engine.exec("insert into contents(content_id) values (77)").err().unwrap_or_default();
+        ensure!(error.message.contains("unsafe use of record_behavior"), "{error:?}");
+        engine.exec("drop trigger hostile_too; drop view hostile")?;
+        engine.exec("insert into contents(content_id, genres) values (77, '[\"War\"]'); select record_behavior('ann', 77, 'view')")?;
+        engine.exec("select cotaste_refresh(); select cotaste_refresh_neighbours(); select cotaste_rebuild(); select forget_user('bob')")?;
+        for relation in super::catalogue::RELATIONS {
+            engine.query(&format!("select * from {relation}"))?;
+        }
+        Ok(())
+    });
+    report.case("sqlite3 -safe reads and records once the extension is loaded", || {
+        let path = host_path(host)?;
+        let extension = host.extension().with_extension("");
+        let output = std::process::Command::new("sqlite3")
+            .arg("-cmd").arg(format!(".load {}", extension.display())).arg("-safe").arg(&path)
+            .arg("select record_behavior('eve', 550, 'like') > 0, count(*) from user_analytics, cotaste_health where status is not null")
+            .output()?;
+        let told = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success() && told.trim_end().starts_with("1|"), "{told}");
+        let output = std::process::Command::new("sqlite3")
+            .arg("-safe").arg(&path).arg(format!(".load {}", extension.display())).output()?;
+        ensure!(!output.status.success(), "-safe is what it says: .load is refused");
+        Ok(())
+    });
+    report.case("what is forgotten is not in the file's bytes after secure_delete or VACUUM", || {
+        for (before, after) in [("pragma secure_delete = on", "select 1"), ("pragma secure_delete = off", "vacuum")] {
+            let path = host.fresh_path();
+            let mut engine = host.open(&path)?;
+            engine.exec(before)?;
+            engine.exec("select cotaste_init(); insert into contents(content_id, genres) values (1, '[\"Drama\"]')")?;
+            for user in ["remarkable-name", "other-name"] {
+                engine.exec(&format!(
+                    "select record_behavior('{user}', 1, 'view', null, '{{\"device\":\"tv of {user}\"}}')"
+                ))?;
+            }
+            engine.exec(
+                "select cotaste_refresh(); select cotaste_refresh_neighbours(); select forget_user('remarkable-name')",
+            )?;
+            engine.exec(after)?;
+            drop(engine);
+            let bytes = std::fs::read(&path)?;
+            let found = |name: &[u8]| bytes.windows(name.len()).any(|window| window == name);
+            ensure!(found(b"other-name"), "the file is read");
+            ensure!(!found(b"remarkable-name"), "with {before} and {after} a trace is left in the file");
+        }
+        Ok(())
+    });
     report.case("two connections of one process see each other's events", || {
         let path = host_path(host)?;
         let (mut a, mut b) = (host.open(&path)?, host.open(&path)?);
