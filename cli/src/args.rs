@@ -176,7 +176,7 @@ pub enum StreamFrom {
     /// A stream, through a consumer group
     Redis {
         /// redis://user:password@host:port/database
-        url: String,
+        server: String,
         stream: String,
         #[arg(long, default_value = "cotaste")]
         group: String,

@@ -69,8 +69,8 @@ fn open(arguments: &Stream) -> Result<Arc<dyn Feed>> {
     let batch = arguments.batch as usize;
     Ok(match &arguments.from {
         StreamFrom::Stdin => Arc::new(feed::Stdin),
-        StreamFrom::Redis { url, stream, group, consumer } => {
-            Arc::new(feed::Redis::open(url, stream, group, consumer, batch)?)
+        StreamFrom::Redis { server, stream, group, consumer } => {
+            Arc::new(feed::Redis::open(server, stream, group, consumer, batch)?)
         }
         #[cfg(feature = "kafka")]
         StreamFrom::Kafka { brokers, topic, group, settings } => {

@@ -119,7 +119,7 @@ fn from_kafka(tool: &Tool, kafka: &Kafka) -> Result<()> {
 
 /// Kills the consumer while it is at work, then lets it finish.
 fn consume(database: &Database, arguments: &[&str], events: u64) -> Result<()> {
-    let kills = std::env::var("COTASTE_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(2);
+    let kills = std::env::var("COTASTE_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(1);
     let mut random = Random::new(9);
     let mut arguments = arguments.to_vec();
     arguments.extend(["--batch", "500", "--fold-every", "1"]);
