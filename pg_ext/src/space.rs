@@ -34,8 +34,14 @@ fn cotaste_space_sql() -> SetOfIterator<'static, String> {
     let tables = [TABLES, STATE_TABLES].map(String::from);
     let views = [ENGINE_VIEWS, VIEWS, EXPERIMENT_VIEWS, STATE, HEALTH].map(replaceable);
     let measures = MEASURES.replace("@content_measures@", CONTENT_MEASURES).replace("@mean_rating@", MEAN_RATING);
-    let functions_of_state =
-        [FOLD.to_string(), replaceable(TASTES), NEIGHBOURS.to_string(), RECOMMEND.to_string(), measures, replaceable(CALLS)];
+    let functions_of_state = [
+        FOLD.to_string(),
+        replaceable(TASTES),
+        NEIGHBOURS.to_string(),
+        RECOMMEND.to_string(),
+        measures,
+        replaceable(CALLS),
+    ];
     let contents = [ENGINE_CONTENTS, CONTENTS].map(replaceable).into_iter().chain([EMBEDDINGS.to_string()]);
     let relations = relations().iter().map(|relation| [view(relation), functions(relation)].concat());
     let rest = [FUNCTIONS, OPERATE, TRIGGERS, SETTINGS, ADOPT, ANALYZE].map(String::from);

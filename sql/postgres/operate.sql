@@ -19,6 +19,8 @@ begin
   where r.user_id = $1 or r.user_id in (select n.user_id from neighbours n where n.neighbour_id = $1);
   delete from neighbours n
   where n.user_id = $1 or n.user_id in (select m.user_id from neighbours m where m.neighbour_id = $1);
+  delete from cotaste_recommendations r where r.user_id = $1;
+  delete from cotaste_recommendation_runs r where r.user_id = $1;
   -- Whatever the state has of the user, with or without events; keys of events that were still to come go as well.
   delete from cotaste_queue q where q.user_id = $1 and q.due_us < 9223372036854775807;
   insert into cotaste_queue (user_id) values ($1);

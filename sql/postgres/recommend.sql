@@ -250,6 +250,7 @@ declare
   outdated text[];
   started timestamptz := clock_timestamp();
 begin
+  perform cotaste_refuse_hidden_rows('cotaste_refresh_recommendations');
   if not pg_try_advisory_xact_lock(cotaste_lock(4)) then
     return 0;
   end if;

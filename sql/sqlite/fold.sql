@@ -191,3 +191,9 @@ delete from cotaste_queue where user_id = ?1;
 
 -- queue user
 insert into cotaste_queue (user_id) values (?1);
+
+-- forget recommendations
+delete from cotaste_recommendations where user_id = ?1;
+
+-- forget recommendation runs
+delete from cotaste_recommendation_runs where user_id = ?1;

@@ -122,7 +122,14 @@ fn take(rows: &mut Rows<'_>, most: i64, now_us: i64) -> Result<(i64, i64, BTreeM
 /// `forget_user(user_id)`: erases every trace of a user; how many events they were.
 pub fn forget(db: &Connection, user: &str, now_us: i64) -> Result<i64> {
     let forgotten = db.execute(Names::get("forget")?, [user])?;
-    for name in ["forget runs", "forget neighbours", "forget keys", "queue user"] {
+    for name in [
+        "forget runs",
+        "forget neighbours",
+        "forget recommendations",
+        "forget recommendation runs",
+        "forget keys",
+        "queue user",
+    ] {
         db.execute(Names::get(name)?, [user])?;
     }
     refresh(db, None, now_us)?;

@@ -240,7 +240,7 @@ fn refresh_recommendations(kept: &Kept, context: *mut sqlite3_context, args: Arg
     let raw = unsafe { ffi::sqlite3_context_db_handle(context) };
     // SAFETY: as above.
     writing(context, |db, now_us| unsafe {
-        kept.connect(raw);
+        kept.connect(raw)?;
         recommend::refresh(raw, db, kept, limit, now_us)
     })
 }

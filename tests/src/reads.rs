@@ -40,6 +40,11 @@ impl Answers {
         Ok(Answers(reads.collect::<Result<_>>()?))
     }
 
+    /// Of no space.
+    pub fn none() -> Self {
+        Answers(Vec::new())
+    }
+
     /// How many reads gave a row.
     pub fn with_rows(&self) -> usize {
         self.0.iter().filter(|(_, rows)| !rows.is_empty()).count()

@@ -27,6 +27,10 @@ from (
   union all
   select 'cotaste_queue', count(*) from cotaste_queue t where t.user_id = $for_user_id and t.due_us < 9223372036854775807
   union all
+  select 'cotaste_recommendations', count(*) from cotaste_recommendations t where t.user_id = $for_user_id
+  union all
+  select 'cotaste_recommendation_runs', count(*) from cotaste_recommendation_runs t where t.user_id = $for_user_id
+  union all
   select 'neighbours', count(*) from neighbours t where t.user_id = $for_user_id or t.neighbour_id = $for_user_id
   union all
   select 'cotaste_neighbour_runs', count(*) from cotaste_neighbour_runs t where t.user_id = $for_user_id

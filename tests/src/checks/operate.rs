@@ -110,14 +110,16 @@ fn state(engine: &mut dyn Engine) -> Result<Vec<Vec<String>>> {
 fn forget(host: &mut dyn Host) -> Result<()> {
     let mut engine = host.space()?;
     reads::load(engine.as_mut())?;
-    engine.exec("select cotaste_refresh(); select cotaste_refresh_neighbours()")?;
+    engine.exec(
+        "select cotaste_refresh(); select cotaste_refresh_neighbours(); select cotaste_refresh_recommendations()",
+    )?;
     // Some pending and some of the future when they are forgotten.
     engine.exec(
         "insert into user_behaviors(user_id, content_id, action, occurred_at) values
            ('u3', 3, 'view', '2026-03-30T00:00:00Z'), ('u3', 4, 'view', '2090-01-01T00:00:00Z'), ('u2', 4, 'view', '2090-01-01T00:00:00Z')",
     )?;
     let before = engine.query("select table_name from cotaste_traces('u3')")?;
-    ensure!(before.len() == 9, "every table has something of this user: {before:?}");
+    ensure!(before.len() == 11, "every table has something of this user: {before:?}");
     let forgotten: Vec<String> = (0..20).map(|n| format!("u{}", 2 * n + 1)).collect();
     let removed: i64 = engine.value("select count(*) from user_behaviors where user_id in ('u1', 'u3')")?.parse()?;
     let counts: Vec<i64> = ["u1", "u3"]

@@ -58,7 +58,7 @@ fn pure(engine: &mut Postgres) -> Result<()> {
            and p.oid not in (select unnest(array[aggtransfn, aggfinalfn, aggcombinefn]::oid[]) from pg_aggregate)
            and (p.provolatile, p.proisstrict, p.proparallel) <> ('i', true, 's')
            -- What takes NULL for a state that is not there yet.
-           and not (p.proname in ('follow_taste', 'follow_content', 'apply_postings', 'apply_block') and p.provolatile = 'i' and p.proparallel = 's')
+           and not (p.proname in ('follow_taste', 'follow_content', 'follow_events', 'apply_postings', 'apply_block') and p.provolatile = 'i' and p.proparallel = 's')
          union all
          select p.oid::regprocedure::text, p.provolatile::text, p.proisstrict, p.proparallel::text from pg_proc p
          where p.pronamespace = 'public'::regnamespace and p.prokind = 'a' and p.proparallel <> 's'",
