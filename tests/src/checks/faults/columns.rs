@@ -72,7 +72,10 @@ fn fill(engine: &mut dyn Engine) -> Result<()> {
     Ok(())
 }
 
-/// Every binary column of the space's tables.
+/// What the owner put in, or what was learned from it: no state that a rebuild would make anew.
+const NOT_STATE: [&str; 2] = ["content_embeddings", "cotaste_learned"];
+
+/// Every binary column of the state.
 fn columns(engine: &mut dyn Engine) -> Result<Vec<(String, String)>> {
     let rows = engine.query(match engine.kind() {
         Kind::Postgres => {
@@ -86,7 +89,7 @@ fn columns(engine: &mut dyn Engine) -> Result<Vec<(String, String)>> {
         }
     })?;
     let mut columns = Vec::new();
-    for row in rows {
+    for row in rows.into_iter().filter(|row| !NOT_STATE.contains(&row[0].as_str())) {
         let filled = engine.value(&format!("select count(*) from {} where {} is not null", row[0], row[1]))?;
         ensure!(filled != "0", "{}.{} is empty here: fill it", row[0], row[1]);
         columns.push((row[0].clone(), row[1].clone()));
