@@ -13,7 +13,7 @@ select context_status, count(*) from cotaste_events group by context_status orde
 
 select * from context_quality order by context_status
 
-select status, record_count, content_count, last_activity from cotaste_health
+select record_count, content_count, last_activity from cotaste_health
 
 select count(*), reproducible_sum(weight) from cotaste_events
 

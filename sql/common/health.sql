@@ -52,7 +52,7 @@ select
   cotaste_version() as library_version,
   (select p.stale from cotaste_parameters p) as is_stale,
   q.pending_keys,
-  (k.now_us - q.oldest_us) / 1000000.0 as oldest_pending_seconds,
+  cast(k.now_us - q.oldest_us as double precision) / 1000000 as oldest_pending_seconds,
   (select cast(count(*) as bigint) from cotaste_neighbour_runs) as cached_users,
   (
     select cast(count(*) as bigint) from cotaste_neighbour_runs r, cotaste_parameters p

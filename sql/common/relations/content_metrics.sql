@@ -95,8 +95,14 @@ from (
     -- Those of the catalogue without events.
     select a.content_id, cast(null as bytea)
     from (select content_id from contents /* where key */) a
-    where not exists (select 1 from cotaste_contents s where s.content_id = a.content_id)
-      and not exists (select 1 from cotaste_unfolded_contents u where u.content_id = a.content_id)
+    where case when (select p.stale from cotaste_parameters p)
+      then not exists (select 1 from user_behaviors b where b.content_id = a.content_id)
+      else not exists (select 1 from cotaste_contents s where s.content_id = a.content_id)
+        and not exists (
+          select 1 from cotaste_queue q
+          where coalesce(q.content_id, q.lost_id) = a.content_id and q.due_us <= (select k.now_us from cotaste_clock k)
+        )
+      end
   ) x
   where x.measures is not null or exists (select 1 from contents a where a.content_id = x.content_id)
 ) m

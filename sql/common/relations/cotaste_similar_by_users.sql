@@ -17,7 +17,9 @@ from (
       w.content_id,
       w.shared_users,
       s.k,
-      w.shared_users / sqrt(cast(w.users as double precision) * w.of_users) * (w.shared_users / (w.shared_users + s.shrinkage))
+      -- The root: not every SQLite has sqrt(), and the standard deviation of two numbers about 0 is one.
+      w.shared_users / sample_sd(2, 0.0, cast(w.users as double precision) * w.of_users)
+        * (w.shared_users / (w.shared_users + s.shrinkage))
         as similarity,
       (w.shared_users + s.shrinkage)
         / (cast(w.of_users as double precision) * w.users / w.all_users + s.shrinkage) as lift

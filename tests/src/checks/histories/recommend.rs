@@ -110,7 +110,7 @@ fn scores(model: &Model, user: &str) -> BTreeMap<i64, (f64, &'static str)> {
             let mine = own.iter().filter(|(content, _)| has(content)).count() as f64;
             ((mine + 20.0 * share) / (known + 20.0) / share).ln() + 0.5 * (share / part).ln()
         };
-        genres[j].iter().map(|genre| of(genre)).sum()
+        genres[j].iter().map(of).sum()
     };
     let candidates: Vec<usize> = model.catalogue.keys().map(place).collect();
     let seen = |j: usize| history.contains_key(&contents[j]);
@@ -137,9 +137,8 @@ fn solve(mut m: Vec<Vec<f64>>, mut b: Vec<f64>) -> Vec<f64> {
     for i in 0..n {
         for j in i + 1..n {
             let factor = m[j][i] / m[i][i];
-            for k in i..n {
-                m[j][k] -= factor * m[i][k];
-            }
+            let (above, below) = m.split_at_mut(j);
+            above[i].iter().zip(&mut below[0]).skip(i).for_each(|(a, b)| *b -= factor * a);
             b[j] -= factor * b[i];
         }
     }
