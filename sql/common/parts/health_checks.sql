@@ -30,6 +30,7 @@ checks as materialized (
     'reads slow down with every pending key: run select cotaste_refresh(), and have a scheduler run it'
   from facts
   union all
+  -- Rounded down, here and below: not every SQLite has floor().
   select
     5, 'oldest_pending_minutes',
     case
@@ -37,19 +38,19 @@ checks as materialized (
       when oldest_pending_seconds > 60 * pending_minutes then 'degraded'
       else 'ok'
     end,
-    cast(cast(floor(oldest_pending_seconds / 60) as bigint) as text), cast(cast(pending_minutes as bigint) as text),
+    cast(cast(round(oldest_pending_seconds / 60 - 0.499999) as bigint) as text), cast(cast(pending_minutes as bigint) as text),
     'nothing folds: have a scheduler run select cotaste_refresh()'
   from facts
   union all
   select
     6, 'expired_neighbours', case when expired_users > expired_share * cached_users then 'degraded' else 'ok' end,
-    cast(expired_users as text), cast(cast(floor(expired_share * cached_users) as bigint) as text),
+    cast(expired_users as text), cast(cast(round(expired_share * cached_users - 0.499999) as bigint) as text),
     'the cache of neighbours is old and similar_users computes anew: have a scheduler run select cotaste_refresh_neighbours()'
   from facts
   union all
   select
     7, 'bad_contexts', case when bad_contexts >= 10 and bad_contexts > bad_context_share * contexts then 'degraded' else 'ok' end,
-    cast(bad_contexts as text), cast(cast(floor(bad_context_share * contexts) as bigint) as text),
+    cast(bad_contexts as text), cast(cast(round(bad_context_share * contexts - 0.499999) as bigint) as text),
     'of the contexts of the latest 1,000 events so many are no JSON objects: see context_quality, and mend the client that sends them'
   from facts
   union all
