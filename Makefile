@@ -70,6 +70,9 @@ bench-experiments: build-sqlite build-pg15 build-pg18 build-tests ## one experim
 bench-recommend: build-sqlite build-pg15 build-pg18 build-tests ## quality of recommendations by the public protocol, their latency and memory
 	$(call run_tests,bench recommend) $(if $(ONLY),--only "$(ONLY)") $(if $(ENGINE),--engine "$(ENGINE)")
 
+test-clients: build-sqlite build-pg15 build-tests ## the same questions through every client of both engines
+	tests/clients/run "$(TARGET)" "$(PG15_CONFIG)"
+
 fmt: ## format all Rust code
 	cargo fmt --all
 	cargo fmt --all --manifest-path tests/Cargo.toml
