@@ -60,6 +60,36 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// The head of a value: what it is and its version, and the CRC-32 of all that follows.
+pub(crate) const HEAD: usize = 6;
+
+/// Starts a value; [`seal`] ends it.
+pub(crate) fn put_head(out: &mut Vec<u8>, magic: [u8; 2]) {
+    out.extend(magic);
+    out.extend([0; 4]);
+}
+
+/// Puts the checksum into the head of a value that is complete.
+pub(crate) fn seal(value: &mut [u8]) -> Result<()> {
+    let (head, body) = value.split_at_mut_checked(HEAD).ok_or(Error::Internal)?;
+    for (to, byte) in head.iter_mut().skip(2).zip(crc32fast::hash(body).to_le_bytes()) {
+        *to = byte;
+    }
+    Ok(())
+}
+
+/// What follows the head of a value; `error` when it is another kind of value or fails its checksum.
+pub(crate) fn sealed(value: &[u8], magic: [u8; 2], error: Error) -> Result<&[u8]> {
+    match value.split_first_chunk::<HEAD>() {
+        Some(([m0, m1, crc @ ..], body))
+            if [*m0, *m1] == magic && u32::from_le_bytes(*crc) == crc32fast::hash(body) =>
+        {
+            Ok(body)
+        }
+        _ => Err(error),
+    }
+}
+
 /// A number and how many bytes it took.
 #[inline]
 pub(crate) fn unsigned(bytes: &[u8]) -> Option<(u64, usize)> {

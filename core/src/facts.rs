@@ -4,20 +4,21 @@
 //!
 //! | bytes | what |
 //! |---|---|
-//! | 1 | version 1 |
+//! | 2 | `F`, version 1 |
+//! | 4 | CRC-32 of all that follows |
 //! | n | events, views, completes, skips, ratings: one *n* each |
 //! | 16 | with ratings only: their sum, the last one (f64) |
 //! | 8, s | trend: mantissa (f64) and exponent |
 //! | s, n | the first event, in microseconds since 1970, and how much later the last one was |
 
-use crate::bytes::{put_signed, put_unsigned, Reader};
+use crate::bytes::{put_head, put_signed, put_unsigned, seal, sealed, Reader};
 use crate::latest::Latest;
 use crate::sum::ReproducibleSum;
 use crate::trend::HalfLife;
 use crate::{Error, Result};
 use std::cmp::Reverse;
 
-const VERSION: u8 = 1;
+const MAGIC: [u8; 2] = [b'F', 1];
 const CORRUPT: Error = Error::corrupt("facts", "are not a value of pair_facts");
 /// Exponents beyond this cannot come from [`HalfLife`].
 const FURTHEST: u64 = 1 << 50;
@@ -45,7 +46,7 @@ impl Facts {
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let mut out = Vec::new();
         out.try_reserve(64)?;
-        out.push(VERSION);
+        put_head(&mut out, MAGIC);
         for count in [self.events, self.views, self.completes, self.skips, self.ratings] {
             put_unsigned(&mut out, count.unsigned_abs())?;
         }
@@ -57,15 +58,13 @@ impl Facts {
         put_signed(&mut out, self.trend.1)?;
         put_signed(&mut out, self.first_us)?;
         put_unsigned(&mut out, self.last_us.abs_diff(self.first_us))?;
+        seal(&mut out)?;
         Ok(out)
     }
 
     /// Reads what [`Self::to_bytes`] wrote; `CORRUPT_STATE` for anything else.
     pub fn read(bytes: &[u8]) -> Result<Self> {
-        let mut at = Reader::new(bytes, CORRUPT);
-        if at.array()? != [VERSION] {
-            return Err(CORRUPT);
-        }
+        let mut at = Reader::new(sealed(bytes, MAGIC, CORRUPT)?, CORRUPT);
         let mut count = || at.unsigned().and_then(|count| u32::try_from(count).map(i64::from).map_err(|_| CORRUPT));
         let (events, views, completes, skips, ratings) = (count()?, count()?, count()?, count()?, count()?);
         let number = |at: &mut Reader<'_>| at.array().map(f64::from_le_bytes);

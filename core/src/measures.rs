@@ -6,19 +6,21 @@
 //!
 //! | bytes | what |
 //! |---|---|
-//! | 1 | version 1 |
+//! | 2 | `M`, version 1; changes: `m`, version 1 |
+//! | 4 | CRC-32 of all that follows |
 //! | 1 | which of the following times there are |
 //! | s | the counts in the order of [`COUNTS`] |
 //! | | the sums of ratings, of last ratings and of trends, as in `taste::ledger` |
 //! | s | measures: first, last; changes: first and last that were added, first and last that were taken out |
 
-use crate::bytes::{put_signed, Reader};
+use crate::bytes::{put_head, put_signed, seal, sealed, Reader};
 use crate::exact::{put_sum, read_sum, ExactSum};
 use crate::facts::Facts;
 use crate::taste::ledger::weight;
 use crate::{trend, Error, Result};
 
-const VERSION: u8 = 1;
+const MAGIC: [u8; 2] = [b'M', 1];
+const MAGIC_CHANGES: [u8; 2] = [b'm', 1];
 const CORRUPT: Error = Error::corrupt("measures", "are not a value of follow_content");
 const CORRUPT_CHANGES: Error = Error::corrupt("content_changes", "is not the state of changes");
 
@@ -175,17 +177,19 @@ impl Changes {
         let times = self.times();
         let mut out = Vec::new();
         out.try_reserve(128)?;
-        out.extend([VERSION, flags(times)]);
+        put_head(&mut out, MAGIC_CHANGES);
+        out.push(flags(times));
         self.totals.put(&mut out)?;
         put_times(&mut out, times)?;
+        seal(&mut out)?;
         Ok(out)
     }
 
     /// Reads what [`Self::to_bytes`] wrote.
     pub fn read(bytes: &[u8]) -> Result<Self> {
-        let mut at = Reader::new(bytes, CORRUPT_CHANGES);
-        let [version, flags] = at.array()?;
-        if version != VERSION || flags > 0b1111 {
+        let mut at = Reader::new(sealed(bytes, MAGIC_CHANGES, CORRUPT_CHANGES)?, CORRUPT_CHANGES);
+        let [flags] = at.array()?;
+        if flags > 0b1111 {
             return Err(CORRUPT_CHANGES);
         }
         let totals = Totals::read(&mut at)?;
@@ -210,9 +214,9 @@ pub struct Measures {
 impl Measures {
     /// Reads what [`Self::to_bytes`] wrote; `CORRUPT_STATE` for anything else.
     pub fn read(bytes: &[u8]) -> Result<Self> {
-        let mut at = Reader::new(bytes, CORRUPT);
-        let [version, flags] = at.array()?;
-        if version != VERSION || flags > 0b11 {
+        let mut at = Reader::new(sealed(bytes, MAGIC, CORRUPT)?, CORRUPT);
+        let [flags] = at.array()?;
+        if flags > 0b11 {
             return Err(CORRUPT);
         }
         let totals = Totals::read(&mut at)?;
@@ -228,9 +232,11 @@ impl Measures {
         let times = [self.first_us, self.last_us];
         let mut out = Vec::new();
         out.try_reserve(256)?;
-        out.extend([VERSION, flags(times)]);
+        put_head(&mut out, MAGIC);
+        out.push(flags(times));
         self.totals.put(&mut out)?;
         put_times(&mut out, times)?;
+        seal(&mut out)?;
         Ok(out)
     }
 

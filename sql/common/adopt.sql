@@ -10,5 +10,5 @@ where not stale
 update cotaste_parameters set stale = true
 where not stale
   and exists (select 1 from user_behaviors)
-  and not exists (select 1 from cotaste_meta where key = 'state_version' and value = '2');
-insert into cotaste_meta (key, value) values ('state_version', '2') on conflict (key) do update set value = excluded.value;
+  and not exists (select 1 from cotaste_meta where key = 'state_version' and value = '3');
+insert into cotaste_meta (key, value) values ('state_version', '3') on conflict (key) do update set value = excluded.value;

@@ -1,7 +1,7 @@
 //! Making a value: from scratch, or from what it was and the contents that changed.
 
-use super::{kind, name, Events, Kind, CORRUPT, PAD, UNITS, VERSION};
-use crate::bytes::{put_signed, put_unsigned, Reader};
+use super::{kind, name, Events, Kind, CORRUPT, MAGIC, PAD, UNITS};
+use crate::bytes::{put_head, put_signed, put_unsigned, seal, Reader};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 
@@ -194,7 +194,8 @@ impl<'a> Built<'a> {
         let widths = columns.map(|value| width(self.entries.iter().map(value).max().unwrap_or_default()));
         let mut out = Vec::new();
         out.try_reserve(64 + lists.len() + self.entries.len() * widths.iter().sum::<usize>())?;
-        out.extend([VERSION, unit_code as u8]);
+        put_head(&mut out, MAGIC);
+        out.push(unit_code as u8);
         out.extend(widths.map(|width| width as u8));
         put_unsigned(&mut out, self.entries.len() as u64)?;
         put_signed(&mut out, first_us)?;
@@ -207,6 +208,7 @@ impl<'a> Built<'a> {
             }
         }
         out.extend([0; PAD]);
+        seal(&mut out)?;
         Ok(out)
     }
 }

@@ -1,7 +1,7 @@
 //! What a user did as one value: every event's time, content, action, rating and arm of an experiment, in columns sorted by
 //! time, so that a question about the events of a time range looks at a few bytes of each and decodes nothing else.
 //!
-//! The layout: a version; the unit of times; the widths in bytes of the four columns (time, arm, kind, content); the number
+//! The layout: `E`, version 1; the CRC-32 of all that follows; the unit of times; the widths in bytes of the four columns (time, arm, kind, content); the number
 //! of events; the least time and the least content; the arms by experiment, each a variant; the kinds, each an action with a
 //! rating or none; then the columns, and [`PAD`] bytes so that eight can be read anywhere. Times are stored as the units and
 //! contents as what they are above the least, kinds and arms as their place in the list, arms from 1, as 0 is none. Equal
@@ -13,11 +13,11 @@ mod follow;
 pub use arms::{ArmCounts, Question};
 pub use follow::{changes, follow, MOST};
 
-use crate::bytes::Reader;
+use crate::bytes::{sealed, Reader};
 use crate::{Error, Result};
 
 const CORRUPT: Error = Error::corrupt("events", "are not a user's events");
-const VERSION: u8 = 1;
+const MAGIC: [u8; 2] = [b'E', 1];
 const PAD: usize = 7;
 /// Microseconds, milliseconds or seconds: the largest in which all times are whole, so that they need few bytes.
 const UNITS: [u64; 3] = [1, 1_000, 1_000_000];
@@ -41,10 +41,10 @@ type Kind<'a> = (&'a [u8], Option<u64>);
 
 impl<'a> Events<'a> {
     fn read(bytes: &'a [u8]) -> Result<Self> {
-        let mut at = Reader::new(bytes, CORRUPT);
-        let [version, unit, widths @ ..] = at.array::<6>()?;
+        let mut at = Reader::new(sealed(bytes, MAGIC, CORRUPT)?, CORRUPT);
+        let [unit, widths @ ..] = at.array::<5>()?;
         let unit = *UNITS.get(usize::from(unit)).ok_or(CORRUPT)?;
-        if version != VERSION || widths.iter().any(|width| *width > 8) {
+        if widths.iter().any(|width| *width > 8) {
             return Err(CORRUPT);
         }
         let [time, arm, kind, content] = widths.map(usize::from);

@@ -1,7 +1,7 @@
 //! Collecting contents and genre weights, and writing them as a taste.
 
-use super::{checksum, Taste, MAGIC, WEIGHT};
-use crate::bytes::{put_signed, put_unsigned};
+use super::{Taste, MAGIC, WEIGHT};
+use crate::bytes::{put_signed, put_unsigned, seal};
 use crate::{exact::ExactSum, genre, sum, Error, Result};
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
@@ -176,10 +176,7 @@ pub(super) fn write(genres: &[(&str, f64)], exponent: i64, items: &[i64]) -> Res
         put_unsigned(&mut out, length)?;
     }
     out.extend(items.iter().flat_map(|item| (*item as u16).to_le_bytes()));
-    let (head, body) = out.split_at_mut_checked(6).ok_or(Error::Internal)?;
-    for (to, byte) in head.iter_mut().skip(2).zip(checksum(body).to_le_bytes()) {
-        *to = byte;
-    }
+    seal(&mut out)?;
     Ok(out)
 }
 

@@ -16,7 +16,7 @@
 //! A sum: n, digits; for each n, its place less the one before (the first signed), and n signed, the digit.
 
 use super::{build, Taste};
-use crate::bytes::{put_unsigned, Reader};
+use crate::bytes::{put_head, put_unsigned, seal, sealed, Reader};
 use crate::exact::{put_sum, read_sum, ExactSum};
 use crate::{genre, Error, Result};
 use std::borrow::Cow;
@@ -212,12 +212,7 @@ enum Sum<'a> {
 
 impl<'a> Ledger<'a> {
     fn read(taste: &Taste<'a>, sums: &'a [u8]) -> Result<Self> {
-        let (head, body) = sums.split_first_chunk::<6>().ok_or(CORRUPT)?;
-        let [m0, m1, crc @ ..] = *head;
-        if [m0, m1] != MAGIC || u32::from_le_bytes(crc) != super::checksum(body) {
-            return Err(CORRUPT);
-        }
-        let mut at = Reader::new(body, CORRUPT);
+        let mut at = Reader::new(sealed(sums, MAGIC, CORRUPT)?, CORRUPT);
         let mut ledger = Self { pairs: at.unsigned()?, exponent: taste.exponent, ..Self::default() };
         ledger.items.try_reserve_exact(taste.contents as usize)?;
         ledger.items.extend(taste.items());
@@ -329,8 +324,7 @@ impl<'a> Ledger<'a> {
         let taste = build::write(&weights, self.exponent, &self.items)?;
         let mut sums = Vec::new();
         sums.try_reserve(16 + self.genres.len() * 24)?;
-        sums.extend(MAGIC);
-        sums.extend([0; 4]);
+        put_head(&mut sums, MAGIC);
         put_unsigned(&mut sums, self.pairs)?;
         for Genre { shares, sum, .. } in self.genres {
             put_unsigned(&mut sums, shares)?;
@@ -339,10 +333,7 @@ impl<'a> Ledger<'a> {
                 Sum::Open(sum) => put_sum(&mut sums, sum)?,
             }
         }
-        let (head, body) = sums.split_at_mut_checked(6).ok_or(Error::Internal)?;
-        for (to, byte) in head.iter_mut().skip(2).zip(super::checksum(body).to_le_bytes()) {
-            *to = byte;
-        }
+        seal(&mut sums)?;
         Ok(Some(Followed { taste, sums }))
     }
 

@@ -132,8 +132,8 @@ impl Mutations {
 /// The bytes with the checksum that their first one asks for: a CRC-32 of all that it does not cover itself.
 pub fn with_checksum(mut bytes: Vec<u8>) -> Vec<u8> {
     let (at, from) = match bytes.first() {
-        // A taste and its sums: of what follows.
-        Some(b'C' | b'L') => (2..6, 6),
+        // A taste and its sums, facts, measures and events: of what follows.
+        Some(b'C' | b'L' | b'F' | b'M' | b'E') => (2..6, 6),
         // A posting list and a block: of all other bytes.
         Some(b'P' | b'B') => (4..8, 0),
         _ => return bytes,
