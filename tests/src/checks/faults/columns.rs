@@ -25,7 +25,7 @@ pub fn run(engine: &mut dyn Engine, report: &mut Report) -> Result<()> {
             let before = answers(engine, &reads)?;
             let mut mutations = Mutations::new(7);
             let mut random = Random::new(3);
-            for number in 0..scale::of(12, 400) {
+            for number in 0..scale::of(4, 400) {
                 let sound = engine.query(&format!("select {column} from {table} where {column} is not null"))?;
                 let sound = &random.pick(&sound.iter().map(|row| row[0].as_str()).collect::<Vec<_>>()).to_string();
                 let pending = is_pending(engine, (table, column), sound)?;
