@@ -50,16 +50,18 @@ where not exists (select 1 from contents c where c.content_id = e.content_id)
 -- Where contents that nobody touched are placed among what a model has learned: the mean of their genres, and those the
 -- mean of what has them.
 create view cotaste_genre_places as
-select m.model, g.content_id, embedding_mean(m.embedding) as embedding
-from content_genres g
-join (
+with means as materialized (
   select e.model, o.genre, embedding_mean(e.embedding) as embedding
   from cotaste_learned_contents l
   join content_embeddings e on e.content_id = l.content_id and e.model = l.model
   join content_genres o on o.content_id = l.content_id
   group by e.model, o.genre
-) m on m.genre = g.genre
-where not exists (
-  select 1 from cotaste_learned_contents l where l.model = m.model and l.content_id = g.content_id
 )
+select m.model, g.content_id, embedding_mean(m.embedding) as embedding
+from content_genres g
+cross join means m
+where m.genre = g.genre
+  and not exists (
+    select 1 from cotaste_learned_contents l where l.model = m.model and l.content_id = g.content_id
+  )
 group by m.model, g.content_id;

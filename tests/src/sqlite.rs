@@ -5,6 +5,7 @@ use anyhow::{Context, Result};
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 pub struct SqliteHost {
@@ -171,4 +172,11 @@ fn sql_error(error: rusqlite::Error) -> SqlError {
         other => other.to_string(),
     };
     SqlError { message, ..SqlError::default() }
+}
+
+/// The system's `sqlite3`, on the system's library whichever this process runs: it refuses to start on another one.
+pub fn shell() -> Command {
+    let mut shell = Command::new("sqlite3");
+    shell.env_remove("LD_LIBRARY_PATH");
+    shell
 }

@@ -6,7 +6,7 @@ use crate::postgres::{Postgres, PostgresHost};
 use crate::reads::{self, Answers};
 use crate::report::Report;
 use crate::run::Scratch;
-use crate::sqlite::{Sqlite, SqliteHost};
+use crate::sqlite::{shell, Sqlite, SqliteHost};
 use anyhow::{ensure, Context, Result};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -75,17 +75,17 @@ pub fn sqlite(host: &mut SqliteHost, report: &mut Report) -> Result<()> {
         Ok(original.connection.execute("vacuum into ?1", [to.to_str()]).map(drop)?)
     });
     copy(report, ".backup", &|_, path, to| {
-        let mut shell = Command::new("sqlite3");
+        let mut shell = shell();
         shell.arg(path).arg(format!(".backup '{}'", to.display()));
         done(shell)
     });
     // The shell knows nothing of the extension: its views are listed and not read.
     copy(report, ".dump", &|_, path, to| {
         let dump = to.with_extension("sql");
-        let mut shell = Command::new("sqlite3");
+        let mut shell = shell();
         shell.arg(path).arg(".dump").stdout(File::create(&dump)?);
         ensure!(shell.status()?.success());
-        let mut shell = Command::new("sqlite3");
+        let mut shell = shell();
         shell.arg("-bail").arg(to).stdin(File::open(&dump)?);
         done(shell)
     });

@@ -2,7 +2,7 @@
 
 use crate::engine::Engine;
 use crate::report::Report;
-use crate::sqlite::SqliteHost;
+use crate::sqlite::{shell, SqliteHost};
 use anyhow::{ensure, Result};
 use rusqlite::{Connection, OpenFlags};
 
@@ -121,13 +121,13 @@ pub fn run(host: &mut SqliteHost, report: &mut Report) -> Result<()> {
     report.case("sqlite3 -safe reads and records once the extension is loaded", || {
         let path = host_path(host)?;
         let extension = host.extension().with_extension("");
-        let output = std::process::Command::new("sqlite3")
+        let output = shell()
             .arg("-cmd").arg(format!(".load {}", extension.display())).arg("-safe").arg(&path)
             .arg("select record_behavior('eve', 550, 'like') > 0, count(*) from user_analytics, cotaste_health where status is not null")
             .output()?;
         let told = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success() && told.trim_end().starts_with("1|"), "{told}");
-        let output = std::process::Command::new("sqlite3")
+        let output = shell()
             .arg("-safe").arg(&path).arg(format!(".load {}", extension.display())).output()?;
         ensure!(!output.status.success(), "-safe is what it says: .load is refused");
         Ok(())
