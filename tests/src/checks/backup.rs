@@ -75,19 +75,19 @@ pub fn sqlite(host: &mut SqliteHost, report: &mut Report) -> Result<()> {
         Ok(original.connection.execute("vacuum into ?1", [to.to_str()]).map(drop)?)
     });
     copy(report, ".backup", &|_, path, to| {
-        let mut shell = shell();
-        shell.arg(path).arg(format!(".backup '{}'", to.display()));
-        done(shell)
+        let mut backup = shell();
+        backup.arg(path).arg(format!(".backup '{}'", to.display()));
+        done(backup)
     });
     // The shell knows nothing of the extension: its views are listed and not read.
     copy(report, ".dump", &|_, path, to| {
         let dump = to.with_extension("sql");
-        let mut shell = shell();
-        shell.arg(path).arg(".dump").stdout(File::create(&dump)?);
-        ensure!(shell.status()?.success());
-        let mut shell = shell();
-        shell.arg("-bail").arg(to).stdin(File::open(&dump)?);
-        done(shell)
+        let mut dumping = shell();
+        dumping.arg(path).arg(".dump").stdout(File::create(&dump)?);
+        ensure!(dumping.status()?.success());
+        let mut reading = shell();
+        reading.arg("-bail").arg(to).stdin(File::open(&dump)?);
+        done(reading)
     });
     Ok(())
 }
