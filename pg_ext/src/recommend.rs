@@ -1,4 +1,4 @@
-//! `recommend_rows`: the aggregate recommendations are computed by, from rows of five kinds.
+//! `recommend_rows`: the aggregate recommendations are computed by, from rows of six kinds.
 
 use crate::convert::{report, OrReport};
 use crate::state::{InAggregate, Kept};
@@ -39,6 +39,7 @@ fn recommend_rows_step(
         (4, Some(content_id)) => {
             gather.event(text, Event { content_id, touched_us: at, disliked: flag }).or_report();
         }
+        (5, Some(id)) => gather.embedding(id, taste.unwrap_or_default()).or_report(),
         _ => report(&Error::Internal),
     }
     state

@@ -11,6 +11,8 @@ insert into cotaste_settings (key, value, description) values
   ('recommend_genre_weight', '2', 'how much a genre weighs beside users in recommend, before it is squared'),
   ('recommend_self_weight', '0.4', 'in recommend: how much of a content''s touches the diagonal of the inverse is taken to be made of'),
   ('recommend_novelty', '0.1', 'recommend divides a score by (1 + touches of the content) to this power: more for the less known'),
+  ('recommend_model', '', 'a model of content_embeddings that recommend blends in'),
+  ('recommend_model_weight', '0', 'how much the likeness of that model''s embeddings counts beside the best score; 0: not at all'),
   ('recommend_all_users', '4000', 'with more users than that, recommend looks at those most alike and the last active alone'),
   ('recommend_nearest', '500', 'how many of those most alike it then looks at'),
   ('fold_at', '250', 'how many pending keys make record_behavior fold them; 0 for never'),

@@ -234,6 +234,15 @@ from cotaste_parameters p
 cross join user_behaviors b
 where p.stale and b.action <> 'skip' and to_epoch_us(b.occurred_at) <= (select k.now_us from cotaste_clock k);
 
+-- The embeddings that recommend blends in: none unless settings name a model and give it a weight.
+create view cotaste_blended_embeddings as
+select e.content_id, e.embedding
+from content_embeddings e
+where e.model = (select s.value from cotaste_settings s where s.key = 'recommend_model')
+  and exists (
+    select 1 from cotaste_settings s where s.key = 'recommend_model_weight' and cast(s.value as double precision) > 0
+  );
+
 -- What each user did with each content up to now: the last touch, if there is more than skips, and whether the last
 -- event of all was of an action that weighs less than 0.
 create view cotaste_histories as

@@ -1,6 +1,6 @@
 -- Recommendations. As with similar users, what is called is PL/pgSQL, which keeps its plans, over functions written "begin
--- atomic". @space@ is this schema. Answers come from one aggregate over rows of five kinds: 0 the question, 1 a taste, 2 a
--- pending pair, 3 a content, 4 an event of who asks.
+-- atomic". @space@ is this schema. Answers come from one aggregate over rows of six kinds: 0 the question, 1 a taste, 2 a
+-- pending pair, 3 a content, 4 an event of who asks, 5 the embedding of a content.
 
 create or replace function cotaste_recommend_settings() returns table (settings json, of_nearest boolean, nearest bigint, first bigint)
 language sql stable parallel safe rows 1
@@ -29,7 +29,9 @@ begin atomic
   union all
   select 2, t.user_id, null, t.content_id, null, t.touched = 1, null from cotaste_touch_changes t
   union all
-  select 3, c.title, c.genres, c.content_id, null, null, null from contents c;
+  select 3, c.title, c.genres, c.content_id, null, null, null from contents c
+  union all
+  select 5, null, null, e.content_id, null, null, e.embedding from cotaste_blended_embeddings e;
 end;
 comment on function cotaste_recommend_rows() is 'part of recommend: who touched what, and the catalogue';
 
@@ -92,6 +94,8 @@ begin atomic
     union all
     select 3, c.title, c.genres, c.content_id, null, null, null from contents c
     union all
+    select 5, null, null, e.content_id, null, null, e.embedding from cotaste_blended_embeddings e
+    union all
     select 4, h.user_id, null, h.content_id, h.touched_us, h.disliked = 1, null
     from cotaste_histories h where h.user_id = $2
   ) r;
@@ -107,6 +111,8 @@ begin atomic
       cast(null as boolean) as flag, cast(null as bytea) as taste
     union all
     select 3, c.title, c.genres, c.content_id, null, null, null from contents c
+    union all
+    select 5, null, null, e.content_id, null, null, e.embedding from cotaste_blended_embeddings e
     union all
     select 4, h.user_id, null, h.content_id, h.touched_us, h.disliked = 1, null
     from cotaste_histories h
@@ -130,6 +136,7 @@ declare
   known record;
   question text;
   answer text;
+  trends json;
   one text;
 begin
   select s.* into known from @space@.cotaste_recommend_settings() s;
@@ -144,8 +151,9 @@ begin
     end loop;
     return;
   end if;
+  select json_object_agg(t.content_id, cast(t.score as text)) into trends from @space@.trending_content(1000) t;
   question := json_build_object(
-    'everybody', true, 'k', $2, 'recency', $3, 'include_seen', $4, 'exclude', $5, 'genre', $6, 'settings', known.settings
+    'trends', trends, 'everybody', true, 'k', $2, 'recency', $3, 'include_seen', $4, 'exclude', $5, 'genre', $6, 'settings', known.settings
   );
   if users is null then
     select o.answer into answer from @space@.cotaste_recommend_to_all(question) o;
@@ -189,12 +197,16 @@ declare
   known record;
   question text;
   answer text;
+  trends json;
   active text[];
   alike text[];
 begin
   select s.* into known from @space@.cotaste_recommend_settings() s;
+  if not exists (select from @space@.cotaste_histories h where h.user_id = $1 and h.touched_us is not null and h.disliked = 0) then
+    select json_object_agg(t.content_id, cast(t.score as text)) into trends from @space@.trending_content(1000) t;
+  end if;
   question := json_build_object(
-    'user', $1, 'of_nearest', known.of_nearest, 'k', $2, 'recency', $3, 'include_seen', $4, 'exclude', $5, 'genre', $6,
+    'trends', trends, 'user', $1, 'of_nearest', known.of_nearest, 'k', $2, 'recency', $3, 'include_seen', $4, 'exclude', $5, 'genre', $6,
     'settings', known.settings
   );
   if known.of_nearest then

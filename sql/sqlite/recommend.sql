@@ -40,6 +40,12 @@ select t.user_id, t.content_id, t.touched from cotaste_touch_changes t;
 -- recommend catalogue
 select c.content_id, c.title, c.genres from contents c;
 
+-- recommend embeddings
+select e.content_id, e.embedding from cotaste_blended_embeddings e;
+
+-- recommend trends
+select t.content_id, t.score from trending_content(1000) t;
+
 -- recommend history
 select h.user_id, h.content_id, h.touched_us, h.disliked from cotaste_histories h where h.user_id = ?1;
 

@@ -86,10 +86,14 @@ pub unsafe fn answer(db: *mut sqlite3, kept: &Kept, asker: &Asker<'_>, ask: &Ask
         source.taste(&mut gather, "recommend tastes", None)?;
         source.changes(&mut gather, |_| true)?;
         source.catalogue(&mut gather)?;
+        source.embeddings(&mut gather)?;
         match asker {
             Asker::One(user) => source.history(&mut gather, *user)?,
             Asker::Several(users) => users.iter().try_for_each(|user| source.history(&mut gather, Some(user)))?,
             Asker::Everybody => source.histories(&mut gather, "recommend histories")?,
+        }
+        if !gather.knows_all() {
+            source.trends(&mut gather)?;
         }
         source.interruptible(|interrupt| {
             let recommender = Recommender::new(&gather, settings)?;
@@ -114,6 +118,7 @@ unsafe fn quality_of(db: *mut sqlite3, kept: &Kept, protocol: &str, ask: &Ask) -
         let mut gather = Gather::default();
         source.histories(&mut gather, "recommend first histories")?;
         source.catalogue(&mut gather)?;
+        source.embeddings(&mut gather)?;
         source.interruptible(|interrupt| evaluate(&mut gather, protocol, settings, ask, interrupt))
     })
 }
@@ -178,6 +183,19 @@ impl Source<'_> {
         })
     }
 
+    fn embeddings(&self, gather: &mut Gather) -> Result<()> {
+        self.each("recommend embeddings", None, |row| {
+            Ok(gather.embedding(integer(row, 0)?, row.column(1)?.as_blob().unwrap_or_default())?)
+        })
+    }
+
+    /// What trends: for users of whom nothing is known.
+    fn trends(&self, gather: &mut Gather) -> Result<()> {
+        self.each("recommend trends", None, |row| {
+            Ok(gather.trend(integer(row, 0)?, row.column(1)?.as_f64().unwrap_or_default())?)
+        })
+    }
+
     fn history(&self, gather: &mut Gather, user: Option<&str>) -> Result<()> {
         user.map_or(Ok(()), |user| self.each("recommend history", Some(user), |row| event(gather, row)))
     }
@@ -206,7 +224,11 @@ impl Source<'_> {
         users.iter().try_for_each(|user| self.taste(&mut gather, "recommend taste", Some(user)))?;
         self.changes(&mut gather, |user| users.contains(user))?;
         self.catalogue(&mut gather)?;
+        self.embeddings(&mut gather)?;
         self.history(&mut gather, user)?;
+        if !gather.knows_all() {
+            self.trends(&mut gather)?;
+        }
         self.interruptible(|interrupt| Recommender::new(&gather, settings)?.one(user, ask, interrupt))
     }
 

@@ -18,6 +18,10 @@ pub struct Gather {
     titles: String,
     genres: Genres,
     pub(super) histories: BTreeMap<Box<str>, Vec<Event>>,
+    /// The scores of what trends.
+    pub(super) trends: HashMap<i64, f64>,
+    /// Contents by the model that is blended in.
+    pub(super) embeddings: HashMap<i64, Box<[u8]>>,
 }
 
 /// What is not folded of a user: contents that are in the taste now, or no longer.
@@ -136,6 +140,29 @@ impl Gather {
         let Some(history) = self.histories.get_mut(user) else { return Ok(()) };
         history.try_reserve(1)?;
         history.push(event);
+        Ok(())
+    }
+
+    /// Whether something is known of somebody, and of everybody whose events were read.
+    pub fn knows_all(&self) -> bool {
+        let known = |event: &Event| event.touched_us.is_some() && !event.disliked;
+        !self.histories.is_empty() && self.histories.values().all(|history| history.iter().any(known))
+    }
+
+    /// How much a content trends now.
+    pub fn trend(&mut self, content: i64, score: f64) -> Result<()> {
+        self.trends.try_reserve(1)?;
+        self.trends.insert(content, score);
+        Ok(())
+    }
+
+    /// A content's embedding by the model of `recommend_model`.
+    pub fn embedding(&mut self, content: i64, embedding: &[u8]) -> Result<()> {
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(embedding.len())?;
+        bytes.extend_from_slice(embedding);
+        self.embeddings.try_reserve(1)?;
+        self.embeddings.insert(content, bytes.into());
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use super::{evaluate, Ask, Gather, Interrupt, Quality, Recommendation, Recommender, Settings};
 use crate::{Error, Result};
+use std::collections::BTreeMap;
 
 /// Who asks for what, by which settings.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,6 +13,7 @@ pub struct Question {
     protocol: Option<String>,
     ask: Ask,
     settings: Settings,
+    trends: Vec<(i64, f64)>,
 }
 
 /// The members of a question.
@@ -27,6 +29,8 @@ struct Members {
     exclude: Option<String>,
     genre: Option<String>,
     settings: serde_json::Value,
+    /// Scores by content, as texts: these are read back to the bit.
+    trends: Option<BTreeMap<i64, String>>,
 }
 
 impl Question {
@@ -34,7 +38,9 @@ impl Question {
     pub fn read(json: &str) -> Result<Self> {
         let members: Members =
             serde_json::from_str(json).map_err(|_| Error::invalid("question", "is not one of recommend"))?;
+        let trend = |(content, score): (i64, String)| score.parse().ok().map(|score| (content, score));
         Ok(Self {
+            trends: members.trends.unwrap_or_default().into_iter().filter_map(trend).collect(),
             user: members.user,
             everybody: members.everybody == Some(true),
             protocol: members.protocol,
@@ -59,6 +65,7 @@ pub fn answer(question: &Question, gather: &mut Gather, interrupt: Interrupt<'_>
         let rows = evaluate(gather, protocol, question.settings, &question.ask, interrupt)?;
         return Ok(serde_json::Value::Array(rows.iter().map(quality).collect()).to_string());
     }
+    question.trends.iter().try_for_each(|(content, score)| gather.trend(*content, *score))?;
     let recommender = Recommender::new(gather, question.settings)?;
     let mut json = String::from("[");
     let mut write = |user: Option<&str>, rows: Vec<Recommendation>| -> Result<()> {

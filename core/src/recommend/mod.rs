@@ -1,6 +1,8 @@
-//! Recommendations: EASE solved at query time ([`matrix`]) for who has touched something, popularity for who has not and
-//! beside it for who has touched little, and the lift of genres for contents nobody has touched.
+//! Recommendations: EASE solved at query time ([`matrix`]) for who has touched something, what trends and then what is
+//! popular for who has not, popularity beside EASE for who has touched little, the lift of genres for contents nobody has
+//! touched; and, where a setting says so, the likeness of embeddings beside all of it.
 
+mod blend;
 mod evaluate;
 mod gather;
 mod json;
@@ -35,6 +37,8 @@ pub struct Settings {
     pub genre_weight: f64,
     /// A score is divided by (1 + the content's touches by weight) to this power.
     pub novelty: f64,
+    /// How much the likeness of embeddings counts beside the rest, 0 for not at all.
+    pub model_weight: f64,
     /// Only some of the users are in the matrix: those most alike, and the last active.
     pub of_nearest: bool,
     /// How much of a content's touches the diagonal of the inverse is taken to be made of.
@@ -52,6 +56,7 @@ impl Default for Settings {
             heavy_users: 0.4,
             genre_weight: 2.0,
             novelty: 0.1,
+            model_weight: 0.0,
             of_nearest: false,
             steps: 8,
             self_weight: 0.4,
@@ -78,6 +83,7 @@ impl Settings {
             genre_weight: number("recommend_genre_weight", default.genre_weight, 0.0, 1e3)?,
             self_weight: number("recommend_self_weight", default.self_weight, 0.0, 1e3)?,
             novelty: number("recommend_novelty", default.novelty, 0.0, 10.0)?,
+            model_weight: number("recommend_model_weight", default.model_weight, 0.0, 100.0)?,
             ..default
         })
     }

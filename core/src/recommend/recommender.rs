@@ -1,5 +1,6 @@
 //! The recommendations of a user: scores, what may be recommended, the best k with their reasons.
 
+use super::blend;
 use super::gather::Gather;
 use super::matrix::Matrix;
 use super::probe::{GenreBase, Probe};
@@ -14,6 +15,8 @@ const LANES: usize = 8;
 const POPULARITY: f64 = 0.06;
 /// With so many contents known the gain is a quarter.
 const LITTLE_KNOWN: f64 = 6.0;
+/// From this score a content trends: a view has it for a half-life.
+const TRENDS: f64 = 0.5;
 /// The best score of a content nobody touched, as a part of the best of the others.
 const NEW: f64 = 0.2;
 
@@ -24,7 +27,9 @@ pub enum Method {
     Ease,
     /// The same over the users most alike and the last active.
     EaseNearest,
-    /// The share of users who touched the content: nothing is known of the user.
+    /// 1 and the score of [`crate::trend`], which is above what popularity can be: nothing is known of the user.
+    Trending,
+    /// The share of users who touched the content: nothing is known of the user, and the content does not trend.
     Popular,
     /// Nobody touched the content: its genres.
     Genres,
@@ -36,6 +41,7 @@ impl Method {
         match self {
             Self::Ease => "ease",
             Self::EaseNearest => "ease_nearest",
+            Self::Trending => "trending",
             Self::Popular => "popular",
             Self::Genres => "genres",
         }
@@ -248,14 +254,20 @@ impl<'a> Recommender<'a> {
                 continue;
             }
             let popularity = f64::from(*count) / users;
+            let trend =
+                || self.matrix.contents.get(column).and_then(|content| self.gather.trends.get(content).copied());
             candidates.push(match probe.known {
-                0 => Candidate { column, score: popularity, method: Method::Popular },
+                0 => match trend().filter(|trend| *trend >= TRENDS) {
+                    Some(trend) => Candidate { column, score: 1.0 + trend, method: Method::Trending },
+                    None => Candidate { column, score: popularity, method: Method::Popular },
+                },
                 _ if *count == 0 => Candidate { column, score: 0.0, method: Method::Genres },
                 _ => Candidate { column, score: score + gain * popularity, method },
             });
         }
         if probe.known > 0 {
             self.score_new(probe, lifts, &mut candidates)?;
+            self.blend(probe, &mut candidates)?;
         }
         Ok(candidates)
     }
@@ -280,6 +292,21 @@ impl<'a> Recommender<'a> {
         Ok(())
     }
 
+    /// Adds the likeness by embeddings, a cosine of 1 as much as the best score of what was not seen, times the setting.
+    fn blend(&self, probe: &Probe, candidates: &mut [Candidate]) -> Result<()> {
+        if self.settings.model_weight == 0.0 {
+            return Ok(());
+        }
+        let Some(likeness) = blend::likeness(self.gather, &self.matrix, probe)? else { return Ok(()) };
+        let unseen = candidates.iter().filter(|candidate| !probe.has_seen(candidate.column));
+        let best = unseen.map(|candidate| candidate.score).fold(0.0, f64::max);
+        let unit = self.settings.model_weight * if best > 0.0 { best } else { 1.0 };
+        for candidate in candidates {
+            candidate.score += unit * likeness.get(candidate.column).copied().unwrap_or_default();
+        }
+        Ok(())
+    }
+
     fn row(&self, candidate: &Candidate, reason: &Reason) -> Recommendation {
         let content_id = self.matrix.contents.get(candidate.column).copied().unwrap_or_default();
         let title = |column: usize| {
@@ -294,7 +321,7 @@ impl<'a> Recommender<'a> {
             reason.genres.iter().filter_map(|g| self.matrix.genres.get(*g)).map(|key| &**key).collect();
         let count = self.matrix.counts.get(candidate.column).copied().unwrap_or_default();
         let text = match candidate.method {
-            Method::Popular => serde_json::json!({ "users": count }),
+            Method::Trending | Method::Popular => serde_json::json!({ "users": count }),
             Method::Genres => serde_json::json!({ "genres": genres }),
             Method::Ease | Method::EaseNearest => {
                 serde_json::json!({ "because": because.collect::<Vec<_>>(), "genres": genres })

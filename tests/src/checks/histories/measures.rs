@@ -231,6 +231,13 @@ fn one(model: &Model, pairs: &Pairs<'_>, prior: Option<f64>, row: &[String]) -> 
     Ok(())
 }
 
+/// How much each content trends now.
+pub fn trends(model: &Model) -> Result<BTreeMap<i64, f64>> {
+    let half_life = number(model, "trending_half_life_hours")?;
+    let contents = contents(model, model.now);
+    contents.iter().map(|(id, pairs)| Ok((*id, score(model, pairs, half_life, model.now)?.0))).collect()
+}
+
 /// The Wilson interval of a rate.
 fn wilson(x: f64, n: f64) -> Option<(f64, f64)> {
     let (z, p) = (1.959963984540054f64, x / n);
