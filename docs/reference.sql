@@ -219,6 +219,7 @@ select cotaste_learn_embeddings(4);
 select rank, title, similarity from similar_content(12, 2, 'learned');
 
 -- ## cotaste_refresh_embeddings
+-- Errors: `INVALID_ARGUMENT` for a model that was not learned here.
 select cotaste_learn_embeddings(4);
 insert into user_behaviors (user_id, content_id, action, occurred_at) values ('ann', 12, 'like', '2026-03-20T20:00:00Z');
 select cotaste_refresh_embeddings();

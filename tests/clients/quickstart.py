@@ -59,7 +59,9 @@ def check(what, got, wanted):
         print(f"FAILED quick start, {what}:\n{got}instead of\n{wanted}")
 
 
-for title, kind, source, wanted in re.findall(r"## ([^\n]+)\n(?:(?!\n## |```).)*\n```(\w+)\n(.*?)```\n\n```text\n(.*?)```", text, re.S):
+# A heading, prose, a block, and the block of its output.
+shown = r"## ([^\n]+)\n(?:(?!\n## |```).)*\n```(\w+)\n(.*?)```\n\n```text\n(.*?)```"
+for title, kind, source, wanted in re.findall(shown, text, re.S):
     if kind in kinds:
         check(title, RUN[kind](source), wanted)
 if "dbt" in kinds:

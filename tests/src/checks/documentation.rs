@@ -42,10 +42,12 @@ pub fn run(host: &mut dyn Host, report: &mut Report, _: &Answers) -> Result<()> 
         report.case("what the reference does not call Postgres' alone is here, and the other way round", || {
             let mut space = host.space()?;
             let here = space.query(
-                "select name from pragma_function_list union select name from pragma_module_list union select name from sqlite_master",
+                "select name from pragma_function_list union select name from pragma_module_list
+                 union select name from sqlite_master",
             )?;
             let is_here = |name: &String| here.iter().any(|row| row[0] == *name);
-            let wrong: Vec<_> = names()?.into_iter().filter(|(name, is_postgres)| is_here(name) == *is_postgres).collect();
+            let wrong: Vec<_> =
+                names()?.into_iter().filter(|(name, is_postgres)| is_here(name) == *is_postgres).collect();
             ensure!(wrong.is_empty(), "{wrong:?}");
             Ok(())
         });
