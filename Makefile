@@ -73,6 +73,12 @@ bench-recommend: build-sqlite build-pg15 build-pg18 build-tests ## quality of re
 test-clients: build-sqlite build-pg15 build-tests ## the same questions through every client of both engines
 	tests/clients/run "$(TARGET)" "$(PG15_CONFIG)"
 
+docs: build-sqlite build-pg15 build-tests ## write docs/reference.md, and the outputs that README.md and docs/*.md show, anew
+	$(call run_tests,docs)
+
+docs-test: build-sqlite build-pg15 build-pg18 build-tests ## run the SQL of README.md and docs/*.md in every engine and compare what it gives
+	$(call run_tests) --only documentation $(if $(ENGINE),--engine "$(ENGINE)")
+
 fmt: ## format all Rust code
 	cargo fmt --all
 	cargo fmt --all --manifest-path tests/Cargo.toml

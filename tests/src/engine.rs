@@ -17,6 +17,12 @@ pub enum Value {
     Int(i64),
 }
 
+/// What a statement gives, each cell printed by the rule of this module.
+pub struct Table {
+    pub columns: Vec<String>,
+    pub rows: Vec<Vec<String>>,
+}
+
 /// One connection to one database.
 pub trait Engine: Send {
     fn kind(&self) -> Kind;
@@ -24,6 +30,8 @@ pub trait Engine: Send {
     fn exec(&mut self, sql: &str) -> Result<(), SqlError>;
     /// Runs one statement and returns its rows, each cell printed by the rule of this module.
     fn query(&mut self, sql: &str) -> Result<Vec<Vec<String>>, SqlError>;
+    /// The same with the names of its columns.
+    fn table(&mut self, sql: &str) -> Result<Table, SqlError>;
     /// Inserts rows of text (None is NULL) in bulk.
     fn load(
         &mut self,

@@ -7,6 +7,7 @@ mod cli;
 mod cluster;
 mod compare;
 mod core_tests;
+mod docs;
 mod engine;
 mod extension_update;
 mod golden;
@@ -27,7 +28,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 const USAGE: &str =
-    "cotaste-tests --target DIR --pg15 PG_CONFIG --pg18 PG_CONFIG [--engine NAME] [--only SECTION] | cli ... | bench NAME ...";
+    "cotaste-tests --target DIR --pg15 PG_CONFIG --pg18 PG_CONFIG [--engine NAME] [--only SECTION] | cli ... | docs ... | bench NAME ...";
 
 /// The root of the repository this program was built from.
 pub fn repository() -> &'static Path {
@@ -70,6 +71,7 @@ fn dispatch(arguments: &[String]) -> Result<bool> {
         ["victim", options @ ..] => checks::faults::victim(options).map(|()| true),
         ["engine", name, options @ ..] => run::engine(name, &parse(options)?),
         ["cli", options @ ..] => cli::everything(&parse(options)?),
+        ["docs", options @ ..] => docs::write(&parse(options)?).map(|()| true),
         ["bench", name, options @ ..] => bench::run(name, &parse(options)?).map(|()| true),
         ["extension-update", old, new] => extension_update::print(Path::new(old), Path::new(new)).map(|()| true),
         ["hold-cluster", ending, options @ ..] => checks::leash::hold(ending, &parse(options)?),

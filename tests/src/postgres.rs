@@ -1,7 +1,7 @@
 //! Postgres through the wire protocol, in a throwaway cluster.
 
 use crate::cluster::Cluster;
-use crate::engine::{hex, print_double, print_timestamp, Engine, Host, Kind, SqlError, Value, NULL};
+use crate::engine::{hex, print_double, print_timestamp, Engine, Host, Kind, SqlError, Table, Value, NULL};
 use anyhow::Result;
 use postgres::types::{FromSql, ToSql, Type};
 use postgres::{Client, NoTls, Row};
@@ -112,6 +112,13 @@ impl Engine for Postgres {
     fn query(&mut self, sql: &str) -> Result<Vec<Vec<String>>, SqlError> {
         let rows = self.client.query(sql, &[]).map_err(sql_error)?;
         rows.iter().map(print_row).collect()
+    }
+
+    fn table(&mut self, sql: &str) -> Result<Table, SqlError> {
+        let statement = self.client.prepare(sql).map_err(sql_error)?;
+        let columns = statement.columns().iter().map(|column| column.name().to_string()).collect();
+        let rows = self.client.query(&statement, &[]).map_err(sql_error)?;
+        Ok(Table { columns, rows: rows.iter().map(print_row).collect::<Result<_, _>>()? })
     }
 
     fn load(

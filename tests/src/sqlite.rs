@@ -1,6 +1,6 @@
 //! SQLite as a host program meets it: the shared library of the system (or a newer one), the extension loaded at run time.
 
-use crate::engine::{hex, print_double, Engine, Host, Kind, SqlError, Value, NULL};
+use crate::engine::{hex, print_double, Engine, Host, Kind, SqlError, Table, Value, NULL};
 use anyhow::{Context, Result};
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::Connection;
@@ -98,15 +98,19 @@ impl Engine for Sqlite {
     }
 
     fn query(&mut self, sql: &str) -> Result<Vec<Vec<String>>, SqlError> {
+        Ok(self.table(sql)?.rows)
+    }
+
+    fn table(&mut self, sql: &str) -> Result<Table, SqlError> {
         let mut statement = self.connection.prepare(sql).map_err(sql_error)?;
-        let columns = statement.column_count();
+        let columns: Vec<String> = statement.column_names().into_iter().map(str::to_string).collect();
         let mut rows = statement.raw_query();
         let mut result = Vec::new();
         while let Some(row) = rows.next().map_err(sql_error)? {
             let cell = |i| row.get_ref(i).map(print).map_err(sql_error);
-            result.push((0..columns).map(cell).collect::<Result<_, _>>()?);
+            result.push((0..columns.len()).map(cell).collect::<Result<_, _>>()?);
         }
-        Ok(result)
+        Ok(Table { columns, rows: result })
     }
 
     fn load(

@@ -14,6 +14,7 @@ pub fn run(host: &mut dyn Host, report: &mut Report, answers: &Answers) -> Resul
         "every code in the sources is in the document's table with its SQLSTATEs, and the other way round",
         || sources(&documented),
     );
+    report.case("every code of the core has its messages explained, and these are messages of the sources", symptoms);
     report.case("every code that SQL can provoke is raised as documented", || raised(host, &documented, answers));
     report.case("a message repeats little of a value, nothing of a context, and no backtrace", || discreet(host));
     Ok(())
@@ -99,6 +100,45 @@ fn sources(documented: &BTreeMap<String, Vec<String>>) -> Result<()> {
     }
     let unknown: Vec<_> = documented.keys().filter(|code| !raised.contains(*code)).collect();
     ensure!(unknown.is_empty(), "documented and never raised: {unknown:?}");
+    Ok(())
+}
+
+/// Below "By message" docs/errors.md has a section a code, whose rows begin with a message; `..` stands for a value.
+fn symptoms() -> Result<()> {
+    let root = crate::repository();
+    let page = std::fs::read_to_string(root.join("docs/errors.md"))?;
+    let (_, messages) = page.split_once("## By message\n").context("no messages")?;
+    let messages = messages.split("\n## ").next().unwrap_or_default();
+    let sections: BTreeMap<&str, &str> =
+        messages.split("\n### ").skip(1).filter_map(|section| section.split_once('\n')).collect();
+    let error = std::fs::read_to_string(root.join("core/src/error.rs"))?;
+    let (_, codes) = error.split_once("pub const CODES:").context("no list of codes")?;
+    let (codes, _) =
+        codes.split_once(';').and_then(|(_, rest)| rest.split_once(';')).context("a list without an end")?;
+    let codes: BTreeSet<&str> = codes.split('"').skip(1).step_by(2).collect();
+    let explained: BTreeSet<&str> = sections.keys().copied().collect();
+    ensure!(codes == explained, "the codes {codes:?} are explained as {explained:?}");
+
+    let mut texts = Vec::new();
+    for directory in ["sql", "core/src", "pg_ext/src", "sqlite_ext/src"] {
+        files(&root.join(directory), &[".sql", ".rs"], &mut texts)?;
+    }
+    for (code, section) in sections {
+        let rows: Vec<&str> =
+            section.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| you see")).collect();
+        ensure!(!rows.is_empty(), "{code} has no message");
+        for row in rows {
+            let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+            ensure!(cells.len() == 3 && cells.iter().all(|cell| !cell.is_empty()), "{row}");
+            for message in cells[0].split('`').skip(1).step_by(2).filter(|text| text.contains(": ")) {
+                let text = message.strip_prefix(code).with_context(|| format!("{message} below {code}"))?;
+                let parts = text.split(": ").flat_map(|part| part.split("..")).map(str::trim);
+                let missing: Vec<&str> =
+                    parts.filter(|part| !texts.iter().any(|(_, source)| source.contains(part))).collect();
+                ensure!(missing.is_empty(), "no source says {missing:?} of {message}");
+            }
+        }
+    }
     Ok(())
 }
 

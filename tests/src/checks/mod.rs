@@ -5,6 +5,7 @@ mod bad_input;
 mod cancel;
 mod catalogue;
 mod concurrent;
+mod documentation;
 mod embeddings;
 mod end_to_end;
 mod errors;
@@ -37,7 +38,7 @@ use std::path::Path;
 
 type Check = fn(&mut dyn Host, &mut Report, &Answers) -> Result<()>;
 
-const EVERYWHERE: [(&str, Check); 15] = [
+const EVERYWHERE: [(&str, Check); 16] = [
     ("golden similarity", golden_tables::similarity),
     ("golden context_json", golden_tables::context),
     ("golden timeslots", golden_tables::time_slots),
@@ -53,6 +54,7 @@ const EVERYWHERE: [(&str, Check); 15] = [
     ("experiment relations", experiments::run),
     ("operate", operate::run),
     ("errors", errors::run),
+    ("documentation", documentation::run),
 ];
 
 pub fn sqlite(
