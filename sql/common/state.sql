@@ -165,7 +165,7 @@ from (
 where not exists (select 1 from cotaste_users u where u.user_id = q.user_id)
 union all
 select b.user_id
-from (select distinct b.user_id from user_behaviors b where (select p.stale from cotaste_parameters p)) b
+from (select distinct b.user_id from cotaste_parameters p cross join user_behaviors b where p.stale) b
 where not exists (select 1 from cotaste_users u where u.user_id = b.user_id)
   and not exists (
     select 1 from cotaste_queue q where q.user_id = b.user_id and q.due_us <= (select k.now_us from cotaste_clock k)
@@ -178,7 +178,8 @@ from cotaste_queue q
 where q.due_us <= (select k.now_us from cotaste_clock k) and coalesce(q.content_id, q.lost_id) is not null
   and not (select p.stale from cotaste_parameters p)
 union all
-select distinct b.content_id from user_behaviors b where (select p.stale from cotaste_parameters p);
+-- SQLite tests what stands left of a cross join before it reads what stands right of it.
+select distinct b.content_id from cotaste_parameters p cross join user_behaviors b where p.stale;
 
 -- The pairs whose facts may have changed since they were folded: what they were then and what they are.
 create view cotaste_pending_facts as

@@ -108,8 +108,8 @@ from (
         from (
           select
             e.content_id, pair_facts(e.action, e.rating, e.weight, e.occurred_us, e.id, a.half_life_hours, a.user_cap) as facts
-          from cotaste_events e
-          cross join asked a
+          from asked a
+          cross join cotaste_events e
           where a.from_state = 0 and e.occurred_us <= a.as_of_us
           group by e.user_id, e.content_id
         ) g
