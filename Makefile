@@ -12,6 +12,8 @@ cargo_pg = PGRX_PG_CONFIG_PATH="$(abspath $(PG$(1)_CONFIG))" CARGO_TARGET_DIR="$
 cargo_tests = CARGO_TARGET_DIR="$(TARGET)/tests" cargo $(1) --manifest-path tests/Cargo.toml
 cargo_cli = CARGO_TARGET_DIR="$(TARGET)/cli" cargo $(1) --manifest-path cli/Cargo.toml
 run_tests = "$(TARGET)/tests/debug/cotaste-tests" $(1) --target "$(TARGET)" --pg15 "$(PG15_CONFIG)" --pg18 "$(PG18_CONFIG)"
+# The demo of the dashboards: the seeded catalogue, which has weeks of activity.
+bi_demo = { mkdir -p "$(TARGET)/bi" && COTASTE_DATA=synthetic demo/run "$(TARGET)/cotaste0.so" "$(TARGET)/bi/demo.db" > /dev/null; }
 
 # Every target is an action.
 .PHONY: $(shell sed -n 's/^\([a-z0-9-]*\):.*/\1/p' Makefile)
@@ -79,6 +81,17 @@ docs: build-sqlite build-pg15 build-tests ## write docs/reference.md, and the ou
 docs-test: build-sqlite build-pg15 build-pg18 build-tests ## run the SQL of README.md and docs/*.md in every engine and compare what it gives
 	$(call run_tests) --only documentation $(if $(ENGINE),--engine "$(ENGINE)")
 
+bi-datasette: build-sqlite ## serve the demo (or DATABASE=app.db) in Datasette on 127.0.0.1, with dashboards (PORT=8001)
+	@[ -n "$(DATABASE)" ] || [ -e "$(TARGET)/bi/demo.db" ] || $(call bi_demo)
+	bi/datasette/run "$(TARGET)" "$(or $(DATABASE),$(TARGET)/bi/demo.db)" $(PORT)
+
+bi-superset: build-sqlite build-cli build-pg15 build-tests ## serve the demo in a throwaway Postgres (or DATABASE_URL) in Superset on 127.0.0.1 (PORT=8088)
+	@[ -n "$$DATABASE_URL" ] || [ -e "$(TARGET)/bi/demo.db" ] || $(call bi_demo)
+	bi/superset/serve "$(TARGET)" "$(PG15_CONFIG)" "$(TARGET)/bi/demo.db" $(PORT)
+
+test-bi: setup-browser build-sqlite build-cli build-pg15 build-tests ## the dashboards in a browser beside what SQL says (COTASTE_SHOTS=docs/images takes the pictures)
+	tests/bi/run "$(TARGET)" "$(PG15_CONFIG)"
+
 fmt: ## format all Rust code
 	cargo fmt --all
 	cargo fmt --all --manifest-path tests/Cargo.toml
@@ -132,6 +145,9 @@ build-tests: setup-sqlite
 
 setup-sqlite:
 	@scripts/setup sqlite
+
+setup-browser:
+	@scripts/setup browser
 
 setup-cli:
 	@scripts/setup cli

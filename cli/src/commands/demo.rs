@@ -7,12 +7,14 @@ use crate::event::Event;
 use crate::failure::{Failure, Result};
 use crate::output::{grouped, Output};
 use crate::sink::{self, Mode, Seal};
-use crate::source::movielens::{self, Movie, Rating};
+use crate::source::movielens::{self, Movie, Rating, OWN_ID};
 use crate::Ended;
 use serde_json::json;
 use std::collections::{BTreeMap, HashMap};
 
 const TOUR: &str = include_str!("../../sql/tour.sql");
+const SYNTHETIC: &str = include_str!("../../../demo/synthetic.sql");
+const GOAL: &str = include_str!("../../../demo/goal.sql");
 const TASK: &str = "demo";
 
 pub fn run(connect: &Connect, arguments: &Demo, output: Output) -> Ended {
@@ -27,12 +29,13 @@ pub fn run(connect: &Connect, arguments: &Demo, output: Output) -> Ended {
         }
         let (movies, ratings) = match &arguments.data {
             Some(folder) => (movielens::movies(folder)?, movielens::ratings(folder)?),
-            None => synthetic(),
+            None => synthetic()?,
         };
         contents::write(&mut database, &contents::of_movies(&movies))?;
+        database.query(GOAL, &[])?;
         let events = events(&movies, &ratings);
         output.note(&format!(
-            "{} contents, {} events; completions, devices and the experiment are simulated",
+            "{} contents, {} events; completions, skips, devices and the experiment are simulated",
             grouped(movies.len() as u64),
             grouped(events.len() as u64)
         ));
@@ -73,7 +76,7 @@ fn rounded(table: &Table) -> Table {
     }
 }
 
-/// What MovieLens lacks is simulated as demo/events.sql tells: a view and a rating are given, completions, devices,
+/// What MovieLens lacks is simulated as demo/events.sql tells: a view and a rating are given, completions, skips, devices,
 /// locations and the experiment are drawn from (userId, movieId).
 fn events(movies: &[Movie], ratings: &[Rating]) -> Vec<Event> {
     let contents: HashMap<i64, i64> = movies.iter().map(|movie| (movie.movie_id, movie.content_id)).collect();
@@ -92,7 +95,11 @@ fn events(movies: &[Movie], ratings: &[Rating]) -> Vec<Event> {
             action: action.into(),
             rating: rated,
             progress: None,
-            context: Some(context.clone()),
+            context: match (action, draw(5)) {
+                ("view", 0) => Some(context.chars().take(20).collect()),
+                ("view", 1 | 2) => None,
+                _ => Some(context.clone()),
+            },
             occurred_us: at,
             event_id: format!("demo-{action}-{}", rating.movie_id),
         };
@@ -100,6 +107,9 @@ fn events(movies: &[Movie], ratings: &[Rating]) -> Vec<Event> {
         events.push(event("rate", Some(rating.stars * 2.0), at));
         if rating.stars >= 3.0 && draw(3) < if user % 4 == 1 { 65 } else { 55 } {
             events.push(event("complete", None, at + 5_400_000_000));
+        }
+        if rating.stars < 2.5 && draw(4) < 60 {
+            events.push(event("skip", None, at + 600_000_000));
         }
         let converts = ((user * 2_654_435_761) % 1_000_003) % 100 < if user % 4 == 1 { 40 } else { 30 };
         if user % 4 < 2 && converts {
@@ -151,60 +161,22 @@ fn context(arm: i64, device: i64, location: i64) -> String {
     context.to_string()
 }
 
-const GENRES: [&str; 18] = [
-    "Action",
-    "Adventure",
-    "Animation",
-    "Children",
-    "Comedy",
-    "Crime",
-    "Documentary",
-    "Drama",
-    "Fantasy",
-    "Film-Noir",
-    "Horror",
-    "Musical",
-    "Mystery",
-    "Romance",
-    "Sci-Fi",
-    "Thriller",
-    "War",
-    "Western",
-];
-
-/// A seeded catalogue of the shape of MovieLens, the one of demo/synthetic.sql: 2,000 movies, 300 users.
-fn synthetic() -> (Vec<Movie>, Vec<Rating>) {
-    let next = |x: i64| (x * 1_103_515_245 + 12_345) % 2_147_483_648;
-    let genre = |at: i64| GENRES.get((at % 18) as usize).copied().unwrap_or_default();
-    let mut movies = Vec::new();
-    let mut x = 12_345;
-    for id in 1..=2000 {
-        let mut genres = vec![genre(x / 7)];
-        if (x / 11) % 3 != 0 {
-            genres.push(genre(x / 7 + 1 + (x / 13) % 17));
-        }
-        let title = format!("Synthetic movie {id} ({})", 1960 + id % 60);
-        movies.push(Movie { movie_id: id, content_id: 1_000_000_000 + id, title, genres: json!(genres).to_string() });
-        x = next(x);
-    }
-    // The first draw of a user and a movie counts.
-    let mut drawn: BTreeMap<(i64, i64), (f64, i64)> = BTreeMap::new();
-    let mut x = 20_260_101_i64;
-    for n in 1..=90_000_i64 {
-        if n % 2 == 0 {
-            // A movie's rank decides how often it is drawn: the square of a uniform draw favours the low ids.
-            let uniform = ((n * 7919) % 100_003) as f64 / 100_003.0;
-            let movie = 1 + (1999.0 * uniform * uniform) as i64;
-            let stars = 0.5 * (3 + (x / 65_536) % 8) as f64;
-            drawn.entry((1 + (x / 16) % 300, movie)).or_insert((stars, 1_500_000_000 + (x / 32) % 40_000_000));
-        }
-        x = next(x);
-    }
-    let rating = |((user, movie_id), (stars, seconds)): ((i64, i64), (f64, i64))| Rating {
-        user_id: user.to_string(),
-        movie_id,
-        stars,
-        seconds,
-    };
-    (movies, drawn.into_iter().map(rating).collect())
+/// The seeded catalogue of the demo: its titles and users are invented.
+fn synthetic() -> Result<(Vec<Movie>, Vec<Rating>)> {
+    let scratch = rusqlite::Connection::open_in_memory()?;
+    scratch.execute_batch(SYNTHETIC)?;
+    let mut movies = scratch.prepare("select cast(movieId as integer), title, genres from staged_movies order by 1")?;
+    let movies = movies.query_map([], |row| {
+        let (movie_id, genres): (i64, String) = (row.get(0)?, row.get(2)?);
+        let genres = json!(genres.split('|').collect::<Vec<_>>()).to_string();
+        Ok(Movie { movie_id, content_id: OWN_ID + movie_id, title: row.get(1)?, genres })
+    })?;
+    let mut ratings = scratch.prepare(
+        "select userId, cast(movieId as integer), cast(rating as real), cast(timestamp as integer) from staged_ratings
+        order by cast(userId as integer), 2",
+    )?;
+    let ratings = ratings.query_map([], |row| {
+        Ok(Rating { user_id: row.get(0)?, movie_id: row.get(1)?, stars: row.get(2)?, seconds: row.get(3)? })
+    })?;
+    Ok((movies.collect::<rusqlite::Result<_>>()?, ratings.collect::<rusqlite::Result<_>>()?))
 }

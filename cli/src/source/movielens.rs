@@ -18,7 +18,7 @@ pub struct Movie {
 }
 
 /// What is added to MovieLens' own id where it becomes the content id.
-const OWN_ID: i64 = 1_000_000_000;
+pub const OWN_ID: i64 = 1_000_000_000;
 const RATINGS: &str = "ratings.csv";
 
 /// The catalogue. The content id is the TMDB id; where there is none, or two movies claim it, 1000000000 + movieId.
