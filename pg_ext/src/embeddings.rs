@@ -107,6 +107,11 @@ fn to_embedding_double(embedding: Array<f64>) -> Vec<f32> {
 }
 
 #[pg_extern]
+fn embedding_bytes(embedding: Floats<'_>) -> Vec<u8> {
+    embedding.bytes("embedding").or_report().to_vec()
+}
+
+#[pg_extern]
 fn embedding_json(embedding: Floats<'_>) -> String {
     embedding.bytes("embedding").and_then(embedding::to_json).or_report()
 }

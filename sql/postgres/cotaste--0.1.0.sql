@@ -1095,6 +1095,11 @@ create function to_embedding(embedding double precision[]) returns real[]
 comment on function to_embedding(double precision[]) is
   'an embedding from doubles, each rounded to single precision';
 
+create function embedding_bytes(embedding real[]) returns bytea
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'embedding_bytes_wrapper';
+comment on function embedding_bytes(real[]) is
+  'part of recommend: an embedding as its numbers, 32-bit floats, little-endian';
+
 create function embedding_json(embedding real[]) returns text
   language c immutable strict parallel safe cost 50 as 'MODULE_PATHNAME', 'embedding_json_wrapper';
 comment on function embedding_json(real[]) is
