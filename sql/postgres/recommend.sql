@@ -31,7 +31,7 @@ begin atomic
   union all
   select 3, c.title, c.genres, c.content_id, null, null, null from contents c
   union all
-  select 5, null, null, e.content_id, null, null, e.embedding from cotaste_blended_embeddings e;
+  select 5, null, null, e.content_id, null, null, embedding_bytes(e.embedding) from cotaste_blended_embeddings e;
 end;
 comment on function cotaste_recommend_rows() is 'part of recommend: who touched what, and the catalogue';
 
@@ -94,7 +94,7 @@ begin atomic
     union all
     select 3, c.title, c.genres, c.content_id, null, null, null from contents c
     union all
-    select 5, null, null, e.content_id, null, null, e.embedding from cotaste_blended_embeddings e
+    select 5, null, null, e.content_id, null, null, embedding_bytes(e.embedding) from cotaste_blended_embeddings e
     union all
     select 4, h.user_id, null, h.content_id, h.touched_us, h.disliked = 1, null
     from cotaste_histories h where h.user_id = $2
@@ -112,7 +112,7 @@ begin atomic
     union all
     select 3, c.title, c.genres, c.content_id, null, null, null from contents c
     union all
-    select 5, null, null, e.content_id, null, null, e.embedding from cotaste_blended_embeddings e
+    select 5, null, null, e.content_id, null, null, embedding_bytes(e.embedding) from cotaste_blended_embeddings e
     union all
     select 4, h.user_id, null, h.content_id, h.touched_us, h.disliked = 1, null
     from cotaste_histories h
