@@ -7,7 +7,7 @@ from (
 where not (select p.stale from cotaste_parameters p)
 union all
 select b.user_id, cotaste_log_taste(b.user_id)
-from (select distinct b.user_id from user_behaviors b) b
+from (select b.user_id from user_behaviors b union select b.user_id from cotaste_base b) b
 where (select p.stale from cotaste_parameters p);
 
 -- The genres of all tastes, the dimensions of user_genre_embeddings: those the state knows, and those that are pending.

@@ -16,7 +16,7 @@ union all
 select d.user_id, d.taste
 from (
   select b.user_id, cotaste_log_taste(b.user_id) as taste
-  from (select distinct b.user_id from user_behaviors b) b
+  from (select b.user_id from user_behaviors b union select b.user_id from cotaste_base b) b
   where (select p.stale from cotaste_parameters p)
 ) d
 where d.taste is not null;

@@ -39,11 +39,15 @@ changed_members as (
 ),
 -- All of it when the state is stale.
 touched as (
-  select distinct b.user_id, b.content_id
+  select b.user_id, b.content_id
   from user_behaviors b
   where b.action <> 'skip'
     and to_epoch_us(b.occurred_at) <= (select k.now_us from cotaste_clock k)
     and (select m.stale from cotaste_parameters m)
+  union
+  select b.user_id, b.content_id
+  from cotaste_base b
+  where b.touches > 0 and (select m.stale from cotaste_parameters m)
 ),
 counted as (
   select p.content_id, posting_length(p.users) as users, coalesce(posting_shared(p.users, m.members), 0) as shared_users
