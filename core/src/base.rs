@@ -81,7 +81,12 @@ impl Base {
 
     /// The sum of the decayed weights as of 1970, with a half-life in hours.
     pub fn weight(&self, taste_hours: f64) -> Result<ReproducibleSum> {
-        regrown(&self.weight, self.facts.facts().last_us, HalfLife::hours(self.taste_hours)?, HalfLife::hours(taste_hours)?)
+        regrown(
+            &self.weight,
+            self.facts.facts().last_us,
+            HalfLife::hours(self.taste_hours)?,
+            HalfLife::hours(taste_hours)?,
+        )
     }
 
     /// Adds the events to those of the log.

@@ -172,7 +172,8 @@ impl Builder {
             _ => (facts.first_us.min(more.first_us), facts.last_us.max(more.last_us)),
         };
         let counts = [&mut facts.events, &mut facts.views, &mut facts.completes, &mut facts.skips, &mut facts.ratings];
-        for (count, more) in counts.into_iter().zip([more.events, more.views, more.completes, more.skips, more.ratings]) {
+        for (count, more) in counts.into_iter().zip([more.events, more.views, more.completes, more.skips, more.ratings])
+        {
             *count = count.saturating_add(more);
         }
         self.rating_sum.merge(&other.rating_sum)?;

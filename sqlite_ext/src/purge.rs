@@ -56,7 +56,8 @@ pub fn retain(db: &Connection, now_us: i64) -> Result<()> {
 
 /// Purges at most so many events; how many they were, and how many users of experiments.
 fn some(db: &Connection, cut_us: i64, bound: &str, most: i64) -> Result<(i64, usize)> {
-    let last = db.query_row(statement("last of a batch")?, (cut_us, bound, most - 1), |row| Ok((row.get(0)?, row.get(1)?)));
+    let last =
+        db.query_row(statement("last of a batch")?, (cut_us, bound, most - 1), |row| Ok((row.get(0)?, row.get(1)?)));
     // Without one, all there are.
     let (last_at, last_id): (String, i64) = last.optional()?.unwrap_or_else(|| (bound.to_owned(), i64::MAX));
     let batch = (cut_us, bound, &last_at, last_id);

@@ -72,7 +72,9 @@ pub fn purge(mut database: Database, arguments: &Purge, output: Output) -> Ended
         (_, Some(user)) if arguments.dry_run => {
             database.query("select * from cotaste_traces(cast($1 as text))", &[Value::from(user.as_str())])?
         }
-        (_, Some(user)) => database.query("select forget_user(cast($1 as text)) as events", &[Value::from(user.as_str())])?,
+        (_, Some(user)) => {
+            database.query("select forget_user(cast($1 as text)) as events", &[Value::from(user.as_str())])?
+        }
         _ => return Ok(None),
     };
     if arguments.dry_run {

@@ -262,7 +262,9 @@ fn trending(model: &Model, asked: &Asked, rows: &[Vec<String>]) -> Result<()> {
     let mut contents = contents(model, as_of);
     if asked.half_life.is_some() || asked.as_of.is_some_and(|as_of| as_of < model.now) {
         // The log alone knows.
-        contents.values_mut().for_each(|pairs| pairs.values_mut().for_each(|events| events.retain(|event| !event.is_purged)));
+        contents
+            .values_mut()
+            .for_each(|pairs| pairs.values_mut().for_each(|events| events.retain(|event| !event.is_purged)));
         contents.values_mut().for_each(|pairs| pairs.retain(|_, events| !events.is_empty()));
         contents.retain(|_, pairs| !pairs.is_empty());
     }

@@ -121,11 +121,8 @@ impl Model {
             let rating =
                 Some(&row[3]).filter(|rating| *rating != NULL).map(|rating| rating.parse::<f64>()).transpose()?;
             let times = if row[2] == "rate" { rating.map_or(0.0, |rating| (rating - 5.0) / 2.5) } else { 1.0 };
-            let weight = if is_purged {
-                row[10].parse()?
-            } else {
-                number(&format!("action_weight.{}", row[2]))? * times
-            };
+            let weight =
+                if is_purged { row[10].parse()? } else { number(&format!("action_weight.{}", row[2]))? * times };
             let (id, user, action) = (row[5].parse()?, row[0].clone(), row[2].clone());
             let [experiment, variant] = labels(&row[6..10]);
             model.log.push(Event { id, user, content, action, rating, weight, at, experiment, variant, is_purged });
