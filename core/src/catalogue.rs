@@ -123,7 +123,7 @@ macro_rules! relation_files {
 }
 
 /// In the order of creation: a relation may read those before it.
-const FILES: [&str; 36] = relation_files![
+const FILES: [&str; 37] = relation_files![
     "user_similarity_detail",
     "similar_users",
     "shared_content",
@@ -160,6 +160,7 @@ const FILES: [&str; 36] = relation_files![
     "cotaste_stats",
     "cotaste_verify",
     "cotaste_traces",
+    "purge_preview",
 ];
 
 /// Common table expressions that several relations start with.

@@ -14,7 +14,7 @@
 use crate::bytes::{put_head, put_signed, put_unsigned, seal, sealed, Reader};
 use crate::latest::Latest;
 use crate::sum::ReproducibleSum;
-use crate::trend::HalfLife;
+use crate::trend::{regrown, HalfLife};
 use crate::{Error, Result};
 use std::cmp::Reverse;
 
@@ -83,7 +83,7 @@ impl Facts {
 /// How events are weighed.
 #[derive(Debug, Clone, Copy)]
 pub struct Scale {
-    half_life: HalfLife,
+    pub(crate) half_life: HalfLife,
     user_cap: usize,
 }
 
@@ -159,6 +159,81 @@ impl Builder {
     fn cap(&mut self, scale: &Scale) {
         self.latest.sort_unstable_by_key(|(at_us, id, _)| Reverse((*at_us, *id)));
         self.latest.truncate(scale.user_cap);
+    }
+
+    /// Adds the events of another one, whose sum of weights was grown with the half-life `from`.
+    pub(crate) fn merge(&mut self, other: &Self, from: HalfLife, scale: &Scale) -> Result<()> {
+        let (facts, more) = (&mut self.facts, &other.facts);
+        if more.events == 0 {
+            return Ok(());
+        }
+        (facts.first_us, facts.last_us) = match facts.events {
+            0 => (more.first_us, more.last_us),
+            _ => (facts.first_us.min(more.first_us), facts.last_us.max(more.last_us)),
+        };
+        let counts = [&mut facts.events, &mut facts.views, &mut facts.completes, &mut facts.skips, &mut facts.ratings];
+        for (count, more) in counts.into_iter().zip([more.events, more.views, more.completes, more.skips, more.ratings])
+        {
+            *count = count.saturating_add(more);
+        }
+        self.rating_sum.merge(&other.rating_sum)?;
+        self.last = self.last.into_iter().chain(other.last).reduce(Latest::later);
+        self.trend.merge(&regrown(&other.trend, more.last_us, from, scale.half_life)?)?;
+        self.latest.try_reserve(other.latest.len())?;
+        self.latest.extend(&other.latest);
+        Ok(())
+    }
+
+    pub(crate) const fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// What was collected, to be read back by [`Self::read`]: see the layout in `base`.
+    pub(crate) fn put(mut self, out: &mut Vec<u8>, scale: &Scale) -> Result<()> {
+        self.cap(scale);
+        let facts = self.facts;
+        for count in [facts.events, facts.views, facts.completes, facts.skips, facts.ratings] {
+            put_unsigned(out, count.unsigned_abs())?;
+        }
+        put_signed(out, facts.first_us)?;
+        put_unsigned(out, facts.last_us.abs_diff(facts.first_us))?;
+        self.rating_sum.put(out)?;
+        out.extend(self.last.iter().flat_map(Latest::to_bytes));
+        self.trend.put(out)?;
+        put_unsigned(out, self.latest.len() as u64)?;
+        for (at_us, id, weight) in self.latest {
+            put_signed(out, at_us)?;
+            put_signed(out, id)?;
+            out.extend(weight.to_le_bytes());
+        }
+        Ok(())
+    }
+
+    pub(crate) fn read(at: &mut Reader<'_>) -> Result<Self> {
+        let mut facts = Facts::default();
+        let counts = [&mut facts.events, &mut facts.views, &mut facts.completes, &mut facts.skips, &mut facts.ratings];
+        for count in counts {
+            *count = u32::try_from(at.unsigned()?).map(i64::from).map_err(|_| at.wrong())?;
+        }
+        facts.first_us = at.signed()?;
+        facts.last_us = facts.first_us.checked_add_unsigned(at.unsigned()?).ok_or_else(|| at.wrong())?;
+        let rating_sum = ReproducibleSum::read(at)?;
+        let last = match facts.ratings {
+            0 => None,
+            _ => Some(Latest::from_bytes(&at.array::<{ Latest::BYTES }>()?).map_err(|_| at.wrong())?),
+        };
+        let trend = ReproducibleSum::read(at)?;
+        let mut latest = Vec::new();
+        for _ in 0..at.unsigned()? {
+            let event = (at.signed()?, at.signed()?, f64::from_le_bytes(at.array()?));
+            latest.try_reserve(1)?;
+            latest.push(event);
+        }
+        let finite = last.is_none_or(|last| last.value().is_finite()) && latest.iter().all(|event| event.2.is_finite());
+        if !finite {
+            return Err(at.wrong());
+        }
+        Ok(Self { facts, rating_sum, last, trend, latest })
     }
 
     /// The facts; `None` without events.

@@ -5,6 +5,7 @@
 //! merge by concatenation or addition and both engines run the same code.
 #![forbid(unsafe_code)]
 
+pub mod base;
 pub mod behavior;
 pub mod block;
 mod bytes;

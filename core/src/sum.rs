@@ -6,10 +6,13 @@
 //! 53 of a double. What falls below the kept bins is dropped whenever it comes, so every order and every split of the
 //! terms gives the same bins, hence the same bits.
 
+use crate::bytes::{put_signed, put_unsigned, Reader};
 use crate::{Error, Result};
 
 const BINS: usize = 5;
 const LIMB: i64 = 32;
+/// No exponent of a weight reaches bins beyond this.
+const FURTHEST: u64 = 1 << 50;
 
 /// An order-free sum. `add` and `merge` commute and associate exactly.
 ///
@@ -146,6 +149,33 @@ impl ReproducibleSum {
         let mut bins = [0; BINS];
         bins.fill_with(next);
         Ok(Self { terms, top, used: *used == 1, bins })
+    }
+
+    /// The same in few bytes: terms, then 0, or 1 with the highest bin's index and the bins.
+    pub(crate) fn put(&self, out: &mut Vec<u8>) -> Result<()> {
+        put_unsigned(out, self.terms)?;
+        put_unsigned(out, self.used.into())?;
+        if self.used {
+            put_signed(out, self.top)?;
+            self.bins.iter().try_for_each(|bin| put_signed(out, *bin))?;
+        }
+        Ok(())
+    }
+
+    /// Reads what [`Self::put`] wrote.
+    pub(crate) fn read(at: &mut Reader<'_>) -> Result<Self> {
+        let mut sum = Self { terms: at.unsigned()?, ..Self::default() };
+        match at.unsigned()? {
+            0 => Ok(sum),
+            1 => {
+                (sum.used, sum.top) = (true, at.signed()?);
+                for bin in &mut sum.bins {
+                    *bin = at.signed()?;
+                }
+                (sum.top.unsigned_abs() <= FURTHEST).then_some(sum).ok_or_else(|| at.wrong())
+            }
+            _ => Err(at.wrong()),
+        }
     }
 
     /// Makes `top` at least `bin`, dropping what falls out below.

@@ -1,7 +1,7 @@
 //! Exponential decay in half-lives since 1970. A weight that halves with its age becomes one that doubles with its date,
 //! so a sum of weights does not change as time passes, and its logarithm ranks contents at any time.
 
-use crate::sum::scale;
+use crate::sum::{scale, ReproducibleSum};
 use crate::taste::ledger::weight;
 use crate::{time, Error, Result};
 
@@ -29,6 +29,18 @@ impl HalfLife {
         let (whole, rest) = self.split(us);
         (weight * libm::exp2(rest), whole)
     }
+}
+
+/// A sum of weights grown by date as another half-life has it: what it comes to at an instant stays.
+pub(crate) fn regrown(sum: &ReproducibleSum, at_us: i64, from: HalfLife, to: HalfLife) -> Result<ReproducibleSum> {
+    if from == to {
+        return Ok(sum.clone());
+    }
+    let ((was, was_rest), (is, is_rest)) = (from.split(at_us), to.split(at_us));
+    let (mantissa, exponent) = sum.scaled();
+    let mut regrown = ReproducibleSum::default();
+    regrown.add_scaled(mantissa * libm::exp2(is_rest - was_rest), exponent.saturating_sub(was).saturating_add(is))?;
+    Ok(regrown)
 }
 
 /// What a sum of weights grown by date comes to at an instant: `trend` is a value of [`weight::of`].

@@ -3,6 +3,7 @@
 
 use crate::convert::OrReport;
 use crate::state::{append, data, edit, update, InAggregate, Kept, State};
+use cotaste_core::base::Base;
 use cotaste_core::genre_order::GenreOrder;
 use cotaste_core::latest::Latest;
 use cotaste_core::neighbours::{Probe, Ranking};
@@ -161,6 +162,31 @@ fn decayed_weight_step(
     Some(update(&call, state, |bytes| {
         let mut sum = bytes.map_or_else(|| Ok(ReproducibleSum::default()), ReproducibleSum::from_bytes)?;
         weight::add(&mut sum, value, half_lives)?;
+        Ok(sum.to_bytes())
+    }))
+}
+
+#[pg_extern]
+fn decayed_weight_based_step(
+    call: InAggregate,
+    state: Option<State>,
+    value: Option<f64>,
+    half_lives: Option<f64>,
+    base: Option<&[u8]>,
+    half_life_hours: f64,
+) -> Option<State> {
+    let event = value.zip(half_lives);
+    if event.is_none() && base.is_none() {
+        return state;
+    }
+    Some(update(&call, state, |bytes| {
+        let mut sum = bytes.map_or_else(|| Ok(ReproducibleSum::default()), ReproducibleSum::from_bytes)?;
+        if let Some((value, half_lives)) = event {
+            weight::add(&mut sum, value, half_lives)?;
+        }
+        if let Some(base) = base {
+            sum.merge(&Base::read(base)?.weight(half_life_hours)?)?;
+        }
         Ok(sum.to_bytes())
     }))
 }

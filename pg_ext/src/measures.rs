@@ -2,6 +2,7 @@
 
 use crate::convert::OrReport;
 use crate::state::{InAggregate, Kept};
+use cotaste_core::base::Base;
 use cotaste_core::facts::{Builder, Event, Facts, Scale};
 use cotaste_core::measures::{self, Changes, Measures};
 use cotaste_core::trend;
@@ -25,21 +26,92 @@ fn pair_facts_step(
     id: Option<i64>,
     half_life_hours: f64,
     user_cap: i64,
+    base: Option<&[u8]>,
 ) -> Option<Kept<Pair>> {
-    let (Some(action), Some(at_us), Some(id)) = (action, at_us, id) else { return state };
+    let event = event(action, rating, weight, at_us, id);
+    if event.is_none() && base.is_none() {
+        return state;
+    }
     let mut state = state.unwrap_or_else(|| {
         let scale = Scale::new(half_life_hours, user_cap).or_report();
         Kept::keep(&call, Pair { events: Builder::default(), scale })
     });
     let Pair { events, scale } = state.get();
-    events.add(&Event { action, rating, weight: weight.unwrap_or(0.0), at_us, id }, scale).or_report();
+    if let Some(event) = event {
+        events.add(&event, scale).or_report();
+    }
+    if let Some(base) = base {
+        Base::read(base).and_then(|base| base.add_to(events, scale)).or_report();
+    }
     Some(state)
+}
+
+/// A row that is an event; one without an action, a time or an id is none.
+fn event(
+    action: Option<&str>,
+    rating: Option<f64>,
+    weight: Option<f64>,
+    at_us: Option<i64>,
+    id: Option<i64>,
+) -> Option<Event<'_>> {
+    Some(Event { action: action?, rating, weight: weight.unwrap_or(0.0), at_us: at_us?, id: id? })
 }
 
 #[pg_extern]
 fn pair_facts_final(mut state: Kept<Pair>) -> Option<Vec<u8>> {
     let Pair { events, scale } = state.get();
     events.clone().finish(scale).or_report().map(|facts| facts.to_bytes().or_report())
+}
+
+/// The state of `pair_base`.
+struct Purged {
+    base: Base,
+    scale: Scale,
+}
+
+#[pg_extern]
+#[allow(clippy::too_many_arguments)]
+fn pair_base_step(
+    call: InAggregate,
+    state: Option<Kept<Purged>>,
+    base: Option<&[u8]>,
+    action: Option<&str>,
+    rating: Option<f64>,
+    weight: Option<f64>,
+    at_us: Option<i64>,
+    id: Option<i64>,
+    taste_half_life_hours: f64,
+    trending_half_life_hours: f64,
+    user_cap: i64,
+) -> Kept<Purged> {
+    let mut state = state.unwrap_or_else(|| {
+        let base = Base::new(taste_half_life_hours, trending_half_life_hours).or_report();
+        Kept::keep(&call, Purged { base, scale: Scale::new(trending_half_life_hours, user_cap).or_report() })
+    });
+    let purged = state.get();
+    if let Some(event) = event(action, rating, weight, at_us, id) {
+        purged.base.add(&event, &purged.scale).or_report();
+    }
+    if let Some(before) = base {
+        Base::read(before).and_then(|before| purged.base.merge(&before, &purged.scale)).or_report();
+    }
+    state
+}
+
+#[pg_extern]
+fn pair_base_final(mut state: Kept<Purged>) -> Option<Vec<u8>> {
+    let Purged { base, scale } = state.get();
+    base.clone().to_bytes(scale).or_report()
+}
+
+#[pg_extern]
+fn base_number(base: &[u8], name: &str) -> Option<i64> {
+    Base::read(base).and_then(|base| base.number(name)).or_report()
+}
+
+#[pg_extern]
+fn base_action(base: &[u8]) -> String {
+    Base::read(base).or_report().last_action().to_owned()
 }
 
 #[pg_extern]

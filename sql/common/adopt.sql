@@ -4,7 +4,7 @@ insert into cotaste_rating_totals (only_row) values (1) on conflict (only_row) d
 update cotaste_parameters set stale = true
 where not stale
   and not exists (select 1 from cotaste_users) and not exists (select 1 from cotaste_queue)
-  and exists (select 1 from user_behaviors);
+  and (exists (select 1 from user_behaviors) or exists (select 1 from cotaste_base));
 
 -- A state that has not all of its tables filled is older than this version's.
 update cotaste_parameters set stale = true

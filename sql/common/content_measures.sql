@@ -6,8 +6,22 @@ select
     -- The pair that had the first or the last event is gone.
     then set_content_extent(
       x.measures,
-      (select min(e.occurred_us) from cotaste_events e where e.content_id = $1 and e.occurred_us <= $2),
-      (select max(e.occurred_us) from cotaste_events e where e.content_id = $1 and e.occurred_us <= $2)
+      (
+        select min(t.first_us)
+        from (
+          select min(e.occurred_us) as first_us from cotaste_events e where e.content_id = $1 and e.occurred_us <= $2
+          union all
+          select min(b.first_us) from cotaste_base b where b.content_id = $1
+        ) t
+      ),
+      (
+        select max(t.last_us)
+        from (
+          select max(e.occurred_us) as last_us from cotaste_events e where e.content_id = $1 and e.occurred_us <= $2
+          union all
+          select max(b.last_us) from cotaste_base b where b.content_id = $1
+        ) t
+      )
     )
     else x.measures
   end as measures
@@ -17,11 +31,18 @@ from (
       then (
         select follow_content(cast(null as bytea), content_changes(cast(null as bytea), l.facts))
         from (
-          select pair_facts(e.action, e.rating, e.weight, e.occurred_us, e.id, s.trending_half_life_hours, s.trending_user_cap)
-            as facts
-          from cotaste_events e
+          select
+            pair_facts(
+              e.action, e.rating, e.weight, e.occurred_us, e.id, s.trending_half_life_hours, s.trending_user_cap, e.base
+            ) as facts
+          from (
+            select e.user_id, e.action, e.rating, e.weight, e.occurred_us, e.id, cast(null as bytea) as base
+            from cotaste_events e
+            where e.content_id = $1 and e.occurred_us <= $2
+            union all
+            select b.user_id, null, null, null, null, null, b.base from cotaste_base b where b.content_id = $1
+          ) e
           cross join cotaste_parameters s
-          where e.content_id = $1 and e.occurred_us <= $2
           group by e.user_id
         ) l
       )
@@ -33,11 +54,18 @@ from (
               (select s.facts from cotaste_user_contents s where s.user_id = q.user_id and s.content_id = $1),
               (
                 select pair_facts(
-                  e.action, e.rating, e.weight, e.occurred_us, e.id, s.trending_half_life_hours, s.trending_user_cap
+                  e.action, e.rating, e.weight, e.occurred_us, e.id, s.trending_half_life_hours, s.trending_user_cap, e.base
                 )
-                from cotaste_events e
+                from (
+                  select e.action, e.rating, e.weight, e.occurred_us, e.id, cast(null as bytea) as base
+                  from cotaste_events e
+                  where e.user_id = q.user_id and e.content_id = $1 and e.occurred_us <= $2
+                  union all
+                  select null, null, null, null, null, b.base
+                  from cotaste_base b
+                  where b.user_id = q.user_id and b.content_id = $1
+                ) e
                 cross join cotaste_parameters s
-                where e.user_id = q.user_id and e.content_id = $1 and e.occurred_us <= $2
               )
             )
             from (

@@ -14,6 +14,8 @@ select
     select 1 from user_behaviors b
     where b.user_id = p.user_id and b.content_id = p.content_id and b.action <> 'skip'
       and to_epoch_us(b.occurred_at) <= p.now_us
+  ) or exists (
+    select 1 from cotaste_base b where b.user_id = p.user_id and b.content_id = p.content_id and b.touches > 0
   ) then 1 else 0 end as is_now
 from (
   select q.user_id, q.content_id, k.now_us
@@ -30,6 +32,11 @@ from (
   from user_behaviors b
   cross join cotaste_clock k
   where b.user_id in (select q.user_id from cotaste_queue q where q.content_id is null and q.due_us <= (select c.now_us from cotaste_clock c))
+  union
+  select b.user_id, b.content_id, k.now_us
+  from cotaste_base b
+  cross join cotaste_clock k
+  where b.user_id in (select q.user_id from cotaste_queue q where q.content_id is null and q.due_us <= (select c.now_us from cotaste_clock c))
 ) p
 where not (select m.stale from cotaste_parameters m);
 
@@ -42,10 +49,16 @@ select b.content_id
 from (select distinct b.content_id from user_behaviors b) b
 where not exists (select 1 from contents c where c.content_id = b.content_id)
 union all
+select b.content_id
+from (select distinct b.content_id from cotaste_base b) b
+where not exists (select 1 from contents c where c.content_id = b.content_id)
+  and not exists (select 1 from user_behaviors o where o.content_id = b.content_id)
+union all
 select e.content_id
 from (select distinct e.content_id from content_embeddings e) e
 where not exists (select 1 from contents c where c.content_id = e.content_id)
-  and not exists (select 1 from user_behaviors b where b.content_id = e.content_id);
+  and not exists (select 1 from user_behaviors b where b.content_id = e.content_id)
+  and not exists (select 1 from cotaste_base b where b.content_id = e.content_id);
 
 -- Where contents that nobody touched are placed among what a model has learned: the mean of their genres, and those the
 -- mean of what has them.

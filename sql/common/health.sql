@@ -1,15 +1,18 @@
 -- What cotaste_health and cotaste_stats are made of. Everything here must stay cheap in a space of many million events.
 
--- How many events there are, without counting the log: all that are folded, and what of each pair in the queue is not. An
+-- How many events there are, purged ones too, without counting the log: all that are folded, and what of each pair in the queue is not. An
 -- event of the future is not folded, and its pair is in the queue. With very much in the queue counting is cheaper.
 create view cotaste_event_count as
 select cast(case
   when p.stale or (select count(*) from (select 1 as one from cotaste_queue q limit 20001) few) > 20000
-    then (select count(*) from user_behaviors)
+    then (select count(*) from user_behaviors) + coalesce((select sum(b.events) from cotaste_base b), 0)
   else coalesce((select sum(c.events) from cotaste_contents c), 0)
     + coalesce((
       select sum(
         (select count(*) from user_behaviors b where b.user_id = k.user_id and b.content_id = k.content_id)
+        + coalesce((
+          select b.events from cotaste_base b where b.user_id = k.user_id and b.content_id = k.content_id
+        ), 0)
         - coalesce((
           select s.events from cotaste_user_contents s where s.user_id = k.user_id and s.content_id = k.content_id
         ), 0)
@@ -20,6 +23,7 @@ select cast(case
     + coalesce((
       select sum(
         (select count(*) from user_behaviors b where b.user_id = k.user_id)
+        + coalesce((select sum(b.events) from cotaste_base b where b.user_id = k.user_id), 0)
         - coalesce((select sum(s.events) from cotaste_user_contents s where s.user_id = k.user_id), 0)
       )
       from (

@@ -1,27 +1,38 @@
 -- The state computed from scratch, level by level: what the fold must arrive at, what the rebuild writes and what
 -- cotaste_verify() compares with.
 
--- Level 1 from the log: each user's events with each content up to now, and the time of the first one still to come.
+-- What level 1 is made of: the events of the log, and of purged ones what is kept of each pair as one row more.
+create view cotaste_pair_events as
+select
+  e.user_id, e.content_id, e.id, e.action, e.rating, e.weight, e.occurred_us, cast(1 as bigint) as events,
+  cast(case when e.action <> 'skip' then 1 else 0 end as bigint) as touches, cast(null as bytea) as base
+from cotaste_events e
+union all
+select b.user_id, b.content_id, null, null, null, null, b.last_us, b.events, b.touches, b.base
+from cotaste_base b;
+
+-- Level 1 from log and base: each user's events with each content up to now, and the time of the first one still to come.
 create view cotaste_log_pairs as
 select
   e.user_id,
   e.content_id,
-  cast(sum(case when e.occurred_us <= k.now_us then 1 else 0 end) as bigint) as events,
-  cast(sum(case when e.occurred_us <= k.now_us and e.action <> 'skip' then 1 else 0 end) as bigint) as touches,
+  cast(sum(case when e.occurred_us <= k.now_us then e.events else 0 end) as bigint) as events,
+  cast(sum(case when e.occurred_us <= k.now_us then e.touches else 0 end) as bigint) as touches,
   decayed_weight(
-    case when e.occurred_us <= k.now_us then e.weight end, half_lives(e.occurred_us, p.taste_half_life_hours)
+    case when e.occurred_us <= k.now_us then e.weight end, half_lives(e.occurred_us, p.taste_half_life_hours),
+    e.base, p.taste_half_life_hours
   ) as weight,
   min(case when e.occurred_us > k.now_us then e.occurred_us end) as next_us,
   pair_facts(
     e.action, e.rating, e.weight, case when e.occurred_us <= k.now_us then e.occurred_us end, e.id,
-    p.trending_half_life_hours, p.trending_user_cap
+    p.trending_half_life_hours, p.trending_user_cap, e.base
   ) as facts
-from cotaste_events e
+from cotaste_pair_events e
 cross join cotaste_clock k
 cross join cotaste_parameters p
 group by e.user_id, e.content_id;
 
--- One taste per user from the log: the contents with an event other than a skip, and the genres by decayed weight. The
+-- One taste per user from that: the contents with an event other than a skip, and the genres by decayed weight. The
 -- weights are in half-lives since 1970, so a taste does not change as time passes.
 create view cotaste_tastes as
 select user_id, followed_taste(followed) as taste
@@ -169,7 +180,15 @@ from (select distinct b.user_id from cotaste_parameters p cross join user_behavi
 where not exists (select 1 from cotaste_users u where u.user_id = b.user_id)
   and not exists (
     select 1 from cotaste_queue q where q.user_id = b.user_id and q.due_us <= (select k.now_us from cotaste_clock k)
-  );
+  )
+union all
+select s.user_id
+from (select distinct s.user_id from cotaste_parameters p cross join cotaste_base s where p.stale) s
+where not exists (select 1 from cotaste_users u where u.user_id = s.user_id)
+  and not exists (
+    select 1 from cotaste_queue q where q.user_id = s.user_id and q.due_us <= (select k.now_us from cotaste_clock k)
+  )
+  and not exists (select 1 from user_behaviors b where b.user_id = s.user_id);
 
 -- Contents whose measures are not in the state as they are now.
 create view cotaste_unfolded_contents as
@@ -179,7 +198,12 @@ where q.due_us <= (select k.now_us from cotaste_clock k) and coalesce(q.content_
   and not (select p.stale from cotaste_parameters p)
 union all
 -- SQLite tests what stands left of a cross join before it reads what stands right of it.
-select distinct b.content_id from cotaste_parameters p cross join user_behaviors b where p.stale;
+select distinct b.content_id from cotaste_parameters p cross join user_behaviors b where p.stale
+union all
+select distinct s.content_id
+from cotaste_parameters p
+cross join cotaste_base s
+where p.stale and not exists (select 1 from user_behaviors b where b.content_id = s.content_id);
 
 -- The pairs whose facts may have changed since they were folded: what they were then and what they are.
 create view cotaste_pending_facts as
@@ -191,11 +215,20 @@ select
   ) as was,
   (
     select
-      pair_facts(e.action, e.rating, e.weight, e.occurred_us, e.id, m.trending_half_life_hours, m.trending_user_cap)
-    from cotaste_events e
+      pair_facts(
+        e.action, e.rating, e.weight, e.occurred_us, e.id, m.trending_half_life_hours, m.trending_user_cap, e.base
+      )
+    from (
+      select e.action, e.rating, e.weight, e.occurred_us, e.id, cast(null as bytea) as base
+      from cotaste_events e
+      where e.user_id = p.user_id and e.content_id = p.content_id
+        and e.occurred_us <= (select k.now_us from cotaste_clock k)
+      union all
+      select null, null, null, null, null, b.base
+      from cotaste_base b
+      where b.user_id = p.user_id and b.content_id = p.content_id
+    ) e
     cross join cotaste_parameters m
-    where e.user_id = p.user_id and e.content_id = p.content_id
-      and e.occurred_us <= (select k.now_us from cotaste_clock k)
   ) as facts
 from (
   select distinct q.user_id, coalesce(q.content_id, q.lost_id) as content_id
@@ -218,12 +251,22 @@ from (
 join user_behaviors b on b.user_id = q.user_id
 where b.action <> 'skip' and to_epoch_us(b.occurred_at) <= (select k.now_us from cotaste_clock k)
 union all
+select b.user_id, b.content_id, 1 as touched
+from (
+  select distinct q.user_id from cotaste_queue q
+  where q.content_id is null and q.due_us <= (select k.now_us from cotaste_clock k)
+) q
+join cotaste_base b on b.user_id = q.user_id
+where b.touches > 0
+union all
 select
   q.user_id, q.content_id,
   case when exists (
     select 1 from user_behaviors b
     where b.user_id = q.user_id and b.content_id = q.content_id and b.action <> 'skip'
       and to_epoch_us(b.occurred_at) <= (select k.now_us from cotaste_clock k)
+  ) or exists (
+    select 1 from cotaste_base b where b.user_id = q.user_id and b.content_id = q.content_id and b.touches > 0
   ) then 1 else 0 end as touched
 from (
   select distinct q.user_id, q.content_id from cotaste_queue q
@@ -233,7 +276,12 @@ union all
 select b.user_id, b.content_id, 1 as touched
 from cotaste_parameters p
 cross join user_behaviors b
-where p.stale and b.action <> 'skip' and to_epoch_us(b.occurred_at) <= (select k.now_us from cotaste_clock k);
+where p.stale and b.action <> 'skip' and to_epoch_us(b.occurred_at) <= (select k.now_us from cotaste_clock k)
+union all
+select b.user_id, b.content_id, 1 as touched
+from cotaste_parameters p
+cross join cotaste_base b
+where p.stale and b.touches > 0;
 
 -- The embeddings that recommend blends in: none unless settings name a model and give it a weight.
 create view cotaste_blended_embeddings as
@@ -245,16 +293,45 @@ where e.model = (select s.value from cotaste_settings s where s.key = 'recommend
   );
 
 -- What each user did with each content up to now: the last touch, if there is more than skips, and whether the last
--- event of all was of an action that weighs less than 0.
+-- event of all was of an action that weighs less than 0. Of the log with what is kept beside it, then of what is kept alone:
+-- SQLite pushes a user into a group of tables, and not into one of a union.
 create view cotaste_histories as
 select
   b.user_id,
   b.content_id,
-  max(case when b.action <> 'skip' then to_epoch_us(b.occurred_at) end) as touched_us,
-  case when latest_value(
-    coalesce((select cast(s.value as double precision) from cotaste_settings s where s.key = 'action_weight.' || b.action), 0.0),
-    to_epoch_us(b.occurred_at), b.id
-  ) < 0 then 1 else 0 end as disliked
+  max(
+    case when b.action <> 'skip' and (s.touched_us is null or to_epoch_us(b.occurred_at) > s.touched_us)
+      then to_epoch_us(b.occurred_at) else s.touched_us
+    end
+  ) as touched_us,
+  case
+    when case
+      when max(s.last_us) > max(to_epoch_us(b.occurred_at)) then max(
+        case when s.last_us is not null then
+          (select cast(w.value as double precision) from cotaste_settings w where w.key = 'action_weight.' || s.last_action)
+        end
+      )
+      else latest_value(
+        coalesce((select cast(w.value as double precision) from cotaste_settings w where w.key = 'action_weight.' || b.action), 0.0),
+        to_epoch_us(b.occurred_at), b.id
+      )
+    end < 0 then 1 else 0
+  end as disliked
 from user_behaviors b
+left join cotaste_base s on s.user_id = b.user_id and s.content_id = b.content_id
 where to_epoch_us(b.occurred_at) <= (select k.now_us from cotaste_clock k)
-group by b.user_id, b.content_id;
+group by b.user_id, b.content_id
+union all
+select
+  s.user_id,
+  s.content_id,
+  s.touched_us,
+  case when (
+    select cast(w.value as double precision) from cotaste_settings w where w.key = 'action_weight.' || s.last_action
+  ) < 0 then 1 else 0 end as disliked
+from cotaste_base s
+where not exists (
+  select 1 from user_behaviors b
+  where b.user_id = s.user_id and b.content_id = s.content_id
+    and to_epoch_us(b.occurred_at) <= (select k.now_us from cotaste_clock k)
+);

@@ -669,6 +669,20 @@ create aggregate decayed_weight(weight double precision, half_lives double preci
 comment on aggregate decayed_weight(double precision, double precision) is
   'the sum of weight * 2^half_lives as mantissa and exponent; it has the same bits for every order of the rows';
 
+create function decayed_weight_based_step(
+  state bytea, weight double precision, half_lives double precision, base bytea, half_life_hours double precision
+) returns bytea
+  language c immutable parallel safe as 'MODULE_PATHNAME', 'decayed_weight_based_step_wrapper';
+comment on function decayed_weight_based_step(bytea, double precision, double precision, bytea, double precision) is
+  'part of decayed_weight: adds a row';
+
+create aggregate decayed_weight(weight double precision, half_lives double precision, base bytea, half_life_hours double precision) (
+  sfunc = decayed_weight_based_step, stype = bytea, sspace = 64,
+  combinefunc = reproducible_sum_combine, finalfunc = decayed_weight_final, parallel = safe
+);
+comment on aggregate decayed_weight(double precision, double precision, bytea, double precision) is
+  'the same with what pair_base kept of purged events, with a half-life in hours';
+
 create function taste_changes_step(
   state bytea, content bigint, genres text, was_touched boolean, was_weight bytea, is_touched boolean, is_weight bytea
 ) returns bytea
@@ -827,11 +841,13 @@ comment on function find_finalists(bytea, bytea, bytea, text, integer[], bigint,
 
 create function pair_facts_step(
   state internal, action text, rating double precision, weight double precision, at_us bigint, id bigint,
-  half_life_hours double precision, user_cap bigint
+  half_life_hours double precision, user_cap bigint, base bytea
 ) returns internal
   language c immutable parallel safe as 'MODULE_PATHNAME', 'pair_facts_step_wrapper';
-comment on function pair_facts_step(internal, text, double precision, double precision, bigint, bigint, double precision, bigint) is
-  'part of pair_facts: adds an event';
+comment on function pair_facts_step(
+  internal, text, double precision, double precision, bigint, bigint, double precision, bigint, bytea
+) is
+  'part of pair_facts: adds an event, or what pair_base kept of events';
 
 create function pair_facts_final(state internal) returns bytea
   language c immutable strict parallel safe as 'MODULE_PATHNAME', 'pair_facts_final_wrapper';
@@ -840,12 +856,50 @@ comment on function pair_facts_final(internal) is
 
 create aggregate pair_facts(
   action text, rating double precision, weight double precision, at_us bigint, id bigint, half_life_hours double precision,
-  user_cap bigint
+  user_cap bigint, base bytea
 ) (
   sfunc = pair_facts_step, stype = internal, sspace = 256, finalfunc = pair_facts_final, parallel = safe
 );
-comment on aggregate pair_facts(text, double precision, double precision, bigint, bigint, double precision, bigint) is
+comment on aggregate pair_facts(
+  text, double precision, double precision, bigint, bigint, double precision, bigint, bytea
+) is
   'what a user''s events with a content come to for its measures; events without a time do not count';
+
+create function pair_base_step(
+  state internal, base bytea, action text, rating double precision, weight double precision, at_us bigint, id bigint,
+  taste_half_life_hours double precision, trending_half_life_hours double precision, user_cap bigint
+) returns internal
+  language c immutable parallel safe as 'MODULE_PATHNAME', 'pair_base_step_wrapper';
+comment on function pair_base_step(
+  internal, bytea, text, double precision, double precision, bigint, bigint, double precision, double precision, bigint
+) is
+  'part of pair_base: adds an event, or what was kept before';
+
+create function pair_base_final(state internal) returns bytea
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'pair_base_final_wrapper';
+comment on function pair_base_final(internal) is
+  'part of pair_base: the value';
+
+create aggregate pair_base(
+  base bytea, action text, rating double precision, weight double precision, at_us bigint, id bigint,
+  taste_half_life_hours double precision, trending_half_life_hours double precision, user_cap bigint
+) (
+  sfunc = pair_base_step, stype = internal, sspace = 512, finalfunc = pair_base_final, parallel = safe
+);
+comment on aggregate pair_base(
+  bytea, text, double precision, double precision, bigint, bigint, double precision, double precision, bigint
+) is
+  'what is kept of a pair''s purged events: all that level 1 needs, unrounded';
+
+create function base_number(base bytea, name text) returns bigint
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'base_number_wrapper';
+comment on function base_number(bytea, text) is
+  'of purged events: events, touches, first_us, last_us, last_id or touched_us';
+
+create function base_action(base bytea) returns text
+  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'base_action_wrapper';
+comment on function base_action(bytea) is
+  'the action of the last purged event';
 
 create function content_changes_step(state internal, was bytea, facts bytea) returns internal
   language c immutable parallel safe as 'MODULE_PATHNAME', 'content_changes_step_wrapper';

@@ -37,28 +37,43 @@ begin
       select s.content_id from cotaste_user_contents s where s.user_id = w.user_id
       union
       select b.content_id from user_behaviors b where b.user_id = w.user_id
+      union
+      select b.content_id from cotaste_base b where b.user_id = w.user_id
       offset 0
     ) l
   ),
-  -- All events of the keys, and a row for a key that has none left.
+  -- All events of the keys, what is kept of purged ones, and a row for a key that has nothing left.
   seen as materialized (
-    select k.user_id, k.content_id, e.id, e.action, e.rating, e.weight, e.occurred_us, e.experiment, e.variant
+    select
+      k.user_id, k.content_id, e.id, e.action, e.rating, e.weight, e.occurred_us, e.experiment, e.variant, e.events, e.touches,
+      e.base
     from keys k
     left join lateral (
-      select e.id, e.action, e.rating, e.weight, e.occurred_us, e.experiment, e.variant from cotaste_events e
-      where e.user_id = k.user_id and e.content_id = k.content_id offset 0
+      select
+        e.id, e.action, e.rating, e.weight, e.occurred_us, e.experiment, e.variant,
+        1 as events, case when e.action <> 'skip' then 1 else 0 end as touches, cast(null as bytea) as base
+      from cotaste_events e
+      where e.user_id = k.user_id and e.content_id = k.content_id
+      union all
+      select null, null, null, null, b.last_us, null, null, b.events, b.touches, b.base
+      from cotaste_base b
+      where b.user_id = k.user_id and b.content_id = k.content_id
+      offset 0
     ) e on true
   ),
   -- As in cotaste_log_pairs, but of the keys alone.
   logged as materialized (
     select
       e.user_id, e.content_id,
-      sum(case when e.occurred_us <= now_us then 1 else 0 end) as events,
-      sum(case when e.occurred_us <= now_us and e.action <> 'skip' then 1 else 0 end) as touches,
-      decayed_weight(case when e.occurred_us <= now_us then e.weight end, half_lives(e.occurred_us, half_life)) as weight,
+      sum(case when e.occurred_us <= now_us then e.events else 0 end) as events,
+      sum(case when e.occurred_us <= now_us then e.touches else 0 end) as touches,
+      decayed_weight(
+        case when e.occurred_us <= now_us then e.weight end, half_lives(e.occurred_us, half_life), e.base, half_life
+      ) as weight,
       min(case when e.occurred_us > now_us then e.occurred_us end) as next_us,
       pair_facts(
-        e.action, e.rating, e.weight, case when e.occurred_us <= now_us then e.occurred_us end, e.id, trending_half_life, user_cap
+        e.action, e.rating, e.weight, case when e.occurred_us <= now_us then e.occurred_us end, e.id, trending_half_life,
+        user_cap, e.base
       ) as facts
     from seen e
     group by e.user_id, e.content_id
@@ -287,6 +302,11 @@ begin
       join cotaste_events e on e.content_id = u.content_id and e.occurred_us <= now_us
       where not exists (select from unfolded f where f.user_id = e.user_id and f.content_id = e.content_id)
       union all
+      select u.content_id, b.first_us, b.last_us
+      from unsure u
+      join cotaste_base b on b.content_id = u.content_id
+      where not exists (select from unfolded f where f.user_id = b.user_id and f.content_id = b.content_id)
+      union all
       select f.content_id, content_count(f.measures, 'first_us'), content_count(f.measures, 'last_us')
       from (
         select f.content_id, follow_content(null, content_changes(null, s.facts)) as measures
@@ -374,7 +394,7 @@ begin
   return users;
 end
 $$;
-comment on function cotaste_rebuild() is 'makes the state anew from the log; returns the number of users';
+comment on function cotaste_rebuild() is 'makes the state anew from the log and what is kept of purged events; returns the number of users';
 
 -- To somebody from whom a policy hides rows, they would look deleted.
 create or replace function cotaste_refuse_hidden_rows(caller text) returns void
@@ -444,6 +464,8 @@ as $$
 declare
   seen xid8 := pg_snapshot_xmax(pg_current_snapshot());
   waited boolean := not pg_try_advisory_xact_lock(cotaste_lock(1));
+  folded bigint;
+  retention_days bigint;
 begin
   perform cotaste_fold_alone('cotaste_refresh');
   -- Whoever was waited for, or waited before, may have folded all that was pending when this call began: many callers at
@@ -457,11 +479,16 @@ begin
   then
     return 0;
   end if;
-  return cotaste_fold_pending("limit");
+  folded := cotaste_fold_pending("limit");
+  select cast(s.value as bigint) into retention_days from cotaste_settings s where s.key = 'retention_days' and s.value <> '';
+  if retention_days is not null then
+    perform purge_behaviors(retention_days, false, 20000);
+  end if;
+  return folded;
 end
 $$;
 comment on function cotaste_refresh(bigint) is
-  'folds what is pending, or so many keys of it, and returns how many; waits for another fold to end';
+  'folds what is pending, or so many keys of it, and returns how many; waits for another fold to end; purges by the setting retention_days';
 
 -- Whether the caller may fold and can: it must see what others have committed, and be alone.
 create or replace function cotaste_may_fold() returns boolean

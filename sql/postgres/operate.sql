@@ -1,4 +1,4 @@
--- Who may do what, and forgetting a user.
+-- Who may do what, forgetting a user, and retention.
 
 -- A fold by somebody to whom rows are hidden would take them for deleted.
 create or replace function forget_user(user_id text) returns bigint
@@ -15,6 +15,7 @@ begin
   perform cotaste_fold_alone('forget_user');
   delete from user_behaviors b where b.user_id = $1;
   get diagnostics forgotten = row_count;
+  delete from cotaste_base b where b.user_id = $1;
   delete from cotaste_neighbour_runs r
   where r.user_id = $1 or r.user_id in (select n.user_id from neighbours n where n.neighbour_id = $1);
   delete from neighbours n
@@ -44,6 +45,111 @@ begin atomic
   select forget_user(cast($1 as text));
 end;
 comment on function forget_user(uuid) is 'forget_user for users with uuids for ids';
+
+-- Retention: old events go, and what they came to stays, so that level 1 is what it was bit by bit. A call is one
+-- transaction; "batch" bounds it. What is left over when one ends, however it ends, the next call finds.
+create or replace function purge_behaviors(days bigint, dry_run boolean default false, batch bigint default null) returns bigint
+language plpgsql
+set search_path from current
+set enable_seqscan = off
+set jit = off
+as $$
+declare
+  cut timestamptz;
+  purged bigint := 0;
+  more bigint;
+begin
+  if $1 is null or $1 not between 0 and 1000000 then
+    raise exception using errcode = '22023',
+      message = format('INVALID_ARGUMENT: days: %s', case when $1 is null then 'is NULL' else $1 || ' is not between 0 and 1000000' end),
+      hint = 'Pass a value of the documented range.';
+  end if;
+  if $3 <= 0 then
+    raise exception using errcode = '22023', message = format('INVALID_ARGUMENT: batch: %s is not above 0', $3),
+      hint = 'Pass a value of the documented range.';
+  end if;
+  if $2 then
+    return (select p.events from purge_preview($1) p where p.part = 'purged');
+  end if;
+  perform cotaste_fold_alone('purge_behaviors');
+  cut := statement_timestamp() - make_interval(hours => cast($1 * 24 as integer));
+  loop
+    more := cotaste_purge(cut, least(coalesce($3 - purged, 100000), 100000));
+    purged := purged + more;
+    exit when more = 0;
+  end loop;
+  -- Kept plans were made when the table was empty or small.
+  if purged > 0 and (select pg_has_role(c.relowner, 'member') from pg_class c where c.oid = cast('cotaste_base' as regclass)) then
+    analyze cotaste_base;
+  end if;
+  return purged;
+end
+$$;
+comment on function purge_behaviors(bigint, boolean, bigint) is
+  'removes events older than so many days, or so many of them, keeps what they came to, and returns how many they were';
+
+create or replace function cotaste_purge(cut timestamptz, most bigint) returns bigint
+language plpgsql
+set search_path from current
+set enable_seqscan = off
+set jit = off
+as $$
+declare
+  purged bigint;
+  exposed bigint;
+begin
+  perform set_config('cotaste.purge', 'on', true);
+  with old as materialized (
+    select b.ctid as place from user_behaviors b where b.occurred_at < cut order by b.occurred_at limit most
+  ),
+  gone as materialized (
+    delete from user_behaviors b
+    where b.ctid = any (array(select o.place from old o)) and b.occurred_at < cut
+    returning b.user_id, b.content_id, b.id, b.action, b.rating, to_epoch_us(b.occurred_at) as occurred_us
+  ),
+  pairs as materialized (select distinct g.user_id, g.content_id from gone g),
+  carried as (
+    insert into cotaste_base (user_id, content_id, base)
+    select
+      r.user_id, r.content_id,
+      pair_base(
+        r.base, r.action, r.rating, r.weight, r.occurred_us, r.id, p.taste_half_life_hours, p.trending_half_life_hours,
+        p.trending_user_cap
+      )
+    from (
+      -- The weight as in cotaste_events, where these rows are no more.
+      select
+        g.user_id, g.content_id, cast(null as bytea) as base, g.action, g.rating, g.occurred_us, g.id,
+        coalesce(cast(s.value as double precision), 0)
+          * case when g.action = 'rate' then coalesce((g.rating - 5) / 2.5, 0) else 1 end as weight
+      from gone g
+      left join cotaste_settings s on s.key = 'action_weight.' || g.action
+      union all
+      select k.user_id, k.content_id, b.base, null, null, null, null, null
+      from pairs k
+      cross join lateral (
+        select b.base from cotaste_base b where b.user_id = k.user_id and b.content_id = k.content_id offset 0
+      ) b
+    ) r
+    cross join cotaste_parameters p
+    group by r.user_id, r.content_id
+    on conflict (user_id, content_id) do update set base = excluded.base
+  ),
+  -- Of a user of an experiment each event is kept beside the log: these are read from it again.
+  exposed_users as (
+    insert into cotaste_queue (user_id)
+    select distinct g.user_id from gone g where exists (select from cotaste_user_events u where u.user_id = g.user_id)
+    returning 1
+  )
+  select (select count(*) from gone), (select count(*) from exposed_users) into purged, exposed;
+  perform set_config('cotaste.purge', 'off', true);
+  if exposed > 0 and not (select p.stale from cotaste_parameters p) then
+    perform cotaste_fold_pending(null);
+  end if;
+  return purged;
+end
+$$;
+comment on function cotaste_purge(timestamptz, bigint) is 'part of purge_behaviors: so many events at most; the caller holds cotaste_lock(1)';
 
 -- What each role gets. A writer may write events, contents and what is derived of them; settings and TRUNCATE are the owner's.
 create or replace function cotaste_role_grants(role name, writes boolean) returns setof text
@@ -208,6 +314,8 @@ $$;
 comment on function cotaste_carry_row_security() is
   'lets the policies of user_behaviors hold for every table of derived rows of users, and returns how many these are';
 
+revoke execute on function purge_behaviors(bigint, boolean, bigint) from public;
+revoke execute on function cotaste_purge(timestamptz, bigint) from public;
 revoke execute on function forget_user(text) from public;
 revoke execute on function forget_user(bigint) from public;
 revoke execute on function forget_user(uuid) from public;

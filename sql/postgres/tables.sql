@@ -78,6 +78,27 @@ comment on column user_behaviors.event_id is 'the client''s id of the event: the
 comment on column user_behaviors.context_status is 'empty, ok, partial, not_object or malformed';
 comment on column user_behaviors.context_json is 'the context where jsonb can hold it; indexed for @>';
 
+-- What purge_behaviors keeps of the events it removes: of each pair what level 1 needs, as one value. No log can give it
+-- again. The other columns are what the value holds.
+create table if not exists cotaste_base (
+  user_id text collate "C" not null,
+  content_id bigint not null,
+  base bytea not null,
+  events bigint not null generated always as (base_number(base, 'events')) stored,
+  touches bigint not null generated always as (base_number(base, 'touches')) stored,
+  touched_us bigint generated always as (base_number(base, 'touched_us')) stored,
+  first_us bigint not null generated always as (base_number(base, 'first_us')) stored,
+  last_us bigint not null generated always as (base_number(base, 'last_us')) stored,
+  last_id bigint not null generated always as (base_number(base, 'last_id')) stored,
+  last_action text collate "C" not null generated always as (base_action(base)) stored,
+  primary key (user_id, content_id)
+);
+create index if not exists cotaste_base_content on cotaste_base (content_id);
+create index if not exists cotaste_base_last on cotaste_base (last_us);
+comment on table cotaste_base is 'what is kept of purged events, of each user with each content';
+comment on column cotaste_base.base is 'a value of pair_base';
+comment on column cotaste_base.touched_us is 'when the last of them that is not a skip occurred';
+
 -- A row of an embedding of up to 2,000 numbers stays in its page, uncompressed: a search reads one table from its start to
 -- its end.
 create table if not exists content_embeddings (

@@ -46,6 +46,10 @@ as $$
 declare
   keys bigint;
 begin
+  -- purge_behaviors carries what it removes: the pairs stay what they were.
+  if current_setting('cotaste.purge', true) = 'on' and has_table_privilege('cotaste_base', 'insert') then
+    return null;
+  end if;
   insert into cotaste_queue (user_id, lost_id) select distinct user_id, content_id from gone;
   get diagnostics keys = row_count;
   if keys >= 20000 then
@@ -116,19 +120,24 @@ begin
     update cotaste_parameters set stale = true;
   elsif tg_op = 'INSERT' then
     insert into cotaste_queue (user_id)
-    select distinct b.user_id from written w join user_behaviors b on b.content_id = w.content_id where w.genres is not null;
+    select b.user_id from written w join user_behaviors b on b.content_id = w.content_id where w.genres is not null
+    union
+    select b.user_id from written w join cotaste_base b on b.content_id = w.content_id where w.genres is not null;
   elsif tg_op = 'DELETE' then
     insert into cotaste_queue (user_id)
-    select distinct b.user_id from gone g join user_behaviors b on b.content_id = g.content_id where g.genres is not null;
+    select b.user_id from gone g join user_behaviors b on b.content_id = g.content_id where g.genres is not null
+    union
+    select b.user_id from gone g join cotaste_base b on b.content_id = g.content_id where g.genres is not null;
   else
     insert into cotaste_queue (user_id)
-    select distinct b.user_id
-    from (
+    with changed as (
       (select content_id, genres from written except select content_id, genres from gone)
       union
       (select content_id, genres from gone except select content_id, genres from written)
-    ) c
-    join user_behaviors b on b.content_id = c.content_id;
+    )
+    select b.user_id from changed c join user_behaviors b on b.content_id = c.content_id
+    union
+    select b.user_id from changed c join cotaste_base b on b.content_id = c.content_id;
   end if;
   return null;
 end

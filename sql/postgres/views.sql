@@ -28,7 +28,9 @@ select
 
 -- When the last event occurred.
 create view cotaste_last_activity as
-select to_epoch_us(max(b.occurred_at)) as last_us from user_behaviors b;
+select greatest(
+  (select to_epoch_us(max(b.occurred_at)) from user_behaviors b), (select max(b.last_us) from cotaste_base b)
+) as last_us;
 
 -- The status of the latest contexts.
 create view cotaste_latest_contexts as

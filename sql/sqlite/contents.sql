@@ -7,7 +7,11 @@ from (
 where not (select p.stale from cotaste_parameters p)
 union all
 select b.user_id, cotaste_log_taste(b.user_id)
-from (select distinct b.user_id from cotaste_parameters p cross join user_behaviors b where p.stale) b;
+from (
+  select b.user_id from cotaste_parameters p cross join user_behaviors b where p.stale
+  union
+  select b.user_id from cotaste_parameters p cross join cotaste_base b where p.stale
+) b;
 
 -- The genres of all tastes, the dimensions of user_genre_embeddings: those the state knows, and those that are pending.
 create view cotaste_genre_dimensions as

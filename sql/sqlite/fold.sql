@@ -31,7 +31,9 @@ insert into cotaste_queue (user_id, content_id, due_us) values (?1, ?2, ?3);
 -- contents of a user
 select content_id from cotaste_user_contents where user_id = ?1
 union
-select content_id from user_behaviors where user_id = ?1;
+select content_id from user_behaviors where user_id = ?1
+union
+select content_id from cotaste_base where user_id = ?1;
 
 -- user
 select ord, taste, sums from cotaste_users where user_id = ?1;
@@ -43,11 +45,17 @@ select touches, weight, facts from cotaste_user_contents where user_id = ?1 and 
 select action, rating, occurred_at, id, experiment, variant, context_status, case when context_status is null then context end
 from user_behaviors where user_id = ?1 and content_id = ?2;
 
+-- base
+select base from cotaste_base where user_id = ?1 and content_id = ?2;
+
 -- all events
 select
   user_id, content_id,
-  action, rating, occurred_at, id, experiment, variant, context_status, case when context_status is null then context end
-from user_behaviors order by user_id, content_id;
+  action, rating, occurred_at, id, experiment, variant, context_status, case when context_status is null then context end, null
+from user_behaviors
+union all
+select user_id, content_id, null, null, null, null, null, null, null, null, base from cotaste_base
+order by 1, 2;
 
 -- events of a user
 select
@@ -145,6 +153,13 @@ from (
     where q.user_id = b.user_id and coalesce(q.content_id, q.lost_id) = ?1 and q.due_us <= ?2
   )
   union all
+  select b.first_us, b.last_us
+  from cotaste_base b
+  where b.content_id = ?1 and not exists (
+    select 1 from cotaste_queue q
+    where q.user_id = b.user_id and coalesce(q.content_id, q.lost_id) = ?1 and q.due_us <= ?2
+  )
+  union all
   select content_count(f.measures, 'first_us'), content_count(f.measures, 'last_us')
   from (
     select follow_content(null, content_changes(null, s.facts)) as measures
@@ -178,6 +193,9 @@ update cotaste_parameters set stale = 0;
 
 -- forget
 delete from user_behaviors where user_id = ?1;
+
+-- forget base
+delete from cotaste_base where user_id = ?1;
 
 -- forget runs
 delete from cotaste_neighbour_runs

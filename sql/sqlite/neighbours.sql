@@ -46,13 +46,20 @@ select u.user_id, u.taste from cotaste_users u where u.ord = ?1;
 select
   b.user_id, b.content_id, b.action, b.rating, b.occurred_at, c.genres,
   (select cast(s.value as real) from cotaste_settings s where s.key = 'action_weight.' || b.action),
-  p.taste_half_life_hours, k.now_us
+  p.taste_half_life_hours, k.now_us, null
 from cotaste_parameters p
 cross join cotaste_clock k
 cross join user_behaviors b
 left join contents c on c.content_id = b.content_id
 where b.user_id = ?1
-order by b.content_id;
+union all
+select b.user_id, b.content_id, null, null, null, c.genres, null, p.taste_half_life_hours, k.now_us, b.base
+from cotaste_parameters p
+cross join cotaste_clock k
+cross join cotaste_base b
+left join contents c on c.content_id = b.content_id
+where b.user_id = ?1
+order by 2;
 
 -- folded taste
 select u.taste, u.sums
@@ -77,22 +84,34 @@ left join contents c on c.content_id = q.content_id;
 select
   b.action, b.rating, b.occurred_at,
   (select cast(s.value as real) from cotaste_settings s where s.key = 'action_weight.' || b.action),
-  p.taste_half_life_hours, k.now_us
+  p.taste_half_life_hours, k.now_us, null
 from cotaste_parameters p
 cross join cotaste_clock k
 cross join user_behaviors b
+where b.user_id = ?1 and b.content_id = ?2
+union all
+select null, null, null, null, p.taste_half_life_hours, k.now_us, b.base
+from cotaste_parameters p
+cross join cotaste_clock k
+cross join cotaste_base b
 where b.user_id = ?1 and b.content_id = ?2;
 
 -- all events
 select
   b.user_id, b.content_id, b.action, b.rating, b.occurred_at, c.genres,
   (select cast(s.value as real) from cotaste_settings s where s.key = 'action_weight.' || b.action),
-  p.taste_half_life_hours, k.now_us
+  p.taste_half_life_hours, k.now_us, null
 from cotaste_parameters p
 cross join cotaste_clock k
 cross join user_behaviors b
 left join contents c on c.content_id = b.content_id
-order by b.user_id, b.content_id;
+union all
+select b.user_id, b.content_id, null, null, null, c.genres, null, p.taste_half_life_hours, k.now_us, b.base
+from cotaste_parameters p
+cross join cotaste_clock k
+cross join cotaste_base b
+left join contents c on c.content_id = b.content_id
+order by 1, 2;
 
 -- forget
 delete from neighbours where user_id not in (select u.user_id from cotaste_users u);

@@ -215,20 +215,26 @@ end;
 create trigger if not exists cotaste_contents_insert after insert on contents
 begin
   insert into cotaste_queue (user_id)
-  select distinct b.user_id from user_behaviors b where b.content_id = new.content_id;
+  select b.user_id from user_behaviors b where b.content_id = new.content_id
+  union
+  select b.user_id from cotaste_base b where b.content_id = new.content_id;
 end;
 
 create trigger if not exists cotaste_contents_delete after delete on contents
 begin
   insert into cotaste_queue (user_id)
-  select distinct b.user_id from user_behaviors b where b.content_id = old.content_id;
+  select b.user_id from user_behaviors b where b.content_id = old.content_id
+  union
+  select b.user_id from cotaste_base b where b.content_id = old.content_id;
 end;
 
 create trigger if not exists cotaste_contents_update after update of content_id, genres on contents
 when new.genres is not old.genres or new.content_id <> old.content_id
 begin
   insert into cotaste_queue (user_id)
-  select distinct b.user_id from user_behaviors b where b.content_id in (old.content_id, new.content_id);
+  select b.user_id from user_behaviors b where b.content_id in (old.content_id, new.content_id)
+  union
+  select b.user_id from cotaste_base b where b.content_id in (old.content_id, new.content_id);
 end;
 
 -- "update or replace" deletes the content in the way.
@@ -236,7 +242,9 @@ create trigger if not exists cotaste_contents_replaced before update of content_
 when new.content_id <> old.content_id
 begin
   insert into cotaste_queue (user_id)
-  select distinct b.user_id from user_behaviors b where b.content_id in (old.content_id, new.content_id);
+  select b.user_id from user_behaviors b where b.content_id in (old.content_id, new.content_id)
+  union
+  select b.user_id from cotaste_base b where b.content_id in (old.content_id, new.content_id);
 end;
 
 create trigger if not exists cotaste_settings_insert after insert on cotaste_settings

@@ -43,6 +43,26 @@ create table if not exists user_behaviors (
   context_status text
 );
 
+-- What purge_behaviors keeps of the events it removes: of each pair what level 1 needs, as one value of pair_base. No log
+-- can give it again. The other columns are what the value holds; `touched_us` is the last of them that is not a skip.
+create table if not exists cotaste_base (
+  user_id text not null,
+  content_id integer not null,
+  base blob not null,
+  events integer not null,
+  touches integer not null,
+  touched_us integer,
+  first_us integer not null,
+  last_us integer not null,
+  last_id integer not null,
+  last_action text not null,
+  primary key (user_id, content_id)
+) without rowid;
+
+create index if not exists cotaste_base_content on cotaste_base (content_id);
+
+create index if not exists cotaste_base_last on cotaste_base (last_us);
+
 create index if not exists user_behaviors_user_content on user_behaviors (user_id, content_id);
 
 create unique index if not exists user_behaviors_event on user_behaviors (user_id, event_id);

@@ -16,7 +16,11 @@ union all
 select d.user_id, d.taste
 from (
   select b.user_id, cotaste_log_taste(b.user_id) as taste
-  from (select distinct b.user_id from cotaste_parameters p cross join user_behaviors b where p.stale) b
+  from (
+    select b.user_id from cotaste_parameters p cross join user_behaviors b where p.stale
+    union
+    select b.user_id from cotaste_parameters p cross join cotaste_base b where p.stale
+  ) b
 ) d
 where d.taste is not null;
 

@@ -62,9 +62,14 @@ select
 -- When the last event occurred. Times are texts, which sort as the instants do unless another tool wrote them in a form of
 -- its own; but not by more than an offset.
 create view cotaste_last_activity as
-select max(to_epoch_us(b.occurred_at)) as last_us
-from user_behaviors b
-where b.occurred_at >= (select date(substr(max(l.occurred_at), 1, 10), '-2 days') from user_behaviors l);
+select max(t.last_us) as last_us
+from (
+  select max(to_epoch_us(b.occurred_at)) as last_us
+  from user_behaviors b
+  where b.occurred_at >= (select date(substr(max(l.occurred_at), 1, 10), '-2 days') from user_behaviors l)
+  union all
+  select max(b.last_us) from cotaste_base b
+) t;
 
 -- The status of the latest contexts.
 create view cotaste_latest_contexts as

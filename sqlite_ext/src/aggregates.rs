@@ -5,6 +5,7 @@ use crate::convert::exact_integer;
 use crate::failure::{Failure, Result};
 use crate::guard;
 use crate::pair::grow;
+use cotaste_core::base::Base;
 use cotaste_core::sum::ReproducibleSum;
 use cotaste_core::taste::ledger::{changes, weight};
 use cotaste_core::{fold, latest, list, taste, Error};
@@ -21,6 +22,7 @@ pub fn register(db: &Connection) -> rusqlite::Result<()> {
     define::<Latest>(db, "latest_value", 3)?;
     define::<List>(db, "ordered_json_array", 2)?;
     define::<DecayedWeight>(db, "decayed_weight", 2)?;
+    define::<DecayedWeight>(db, "decayed_weight", 4)?;
     define::<TasteChanges>(db, "taste_changes", 6)?;
     define::<PostingChanges>(db, "posting_changes", 2)?;
     define::<BlockChanges>(db, "block_changes", 2)
@@ -158,16 +160,21 @@ impl Group for Sum {
     }
 }
 
-/// `decayed_weight(weight, half_lives)`
+/// `decayed_weight(weight, half_lives [, base, half_life_hours])`
 #[derive(Default)]
 struct DecayedWeight(Option<ReproducibleSum>);
 
 impl Group for DecayedWeight {
     fn push(&mut self, row: &Context<'_>) -> Result<()> {
-        let (Some(value), Some(half_lives)) = (real(row, 0, "weight")?, real(row, 1, "half_lives")?) else {
-            return Ok(());
-        };
-        Ok(weight::add(self.0.get_or_insert_default(), value, half_lives)?)
+        if let (Some(value), Some(half_lives)) = (real(row, 0, "weight")?, real(row, 1, "half_lives")?) {
+            weight::add(self.0.get_or_insert_default(), value, half_lives)?;
+        }
+        let base = if row.len() > 2 { blob(row, 2, "base")? } else { None };
+        if let Some(base) = base {
+            let half_life = real(row, 3, "half_life_hours")?.ok_or(Error::invalid("half_life_hours", "is NULL"))?;
+            self.0.get_or_insert_default().merge(&Base::read(base)?.weight(half_life)?)?;
+        }
+        Ok(())
     }
 
     fn finish(&self) -> Result<Value> {

@@ -13,7 +13,7 @@ use cotaste_core::taste::ledger::{self, changes, weight};
 use cotaste_core::{fold, taste};
 use events::Told;
 use rows::{Level1, Names, Rows};
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// How many keys are folded at once when nothing is said: what they collect stays in memory.
@@ -123,6 +123,7 @@ fn take(rows: &mut Rows<'_>, most: i64, now_us: i64) -> Result<(i64, i64, BTreeM
 pub fn forget(db: &Connection, user: &str, now_us: i64) -> Result<i64> {
     let forgotten = db.execute(Names::get("forget")?, [user])?;
     for name in [
+        "forget base",
         "forget runs",
         "forget neighbours",
         "forget recommendations",
@@ -154,9 +155,12 @@ pub fn rebuild(db: &Connection, now_us: i64) -> Result<i64> {
         if pairs.last().is_none_or(|(last, _)| *last != content) {
             pairs.push((content, Pair::default()));
         }
-        if let Some((_, pair)) = pairs.last_mut() {
-            add(pair, event, 2, &folding.weights, &folding.scale)?;
+        let Some((_, pair)) = pairs.last_mut() else { continue };
+        if let Ok(base) = event.get_ref(10)?.as_blob() {
+            pair.add_base(base, &folding.scale)?;
+            continue;
         }
+        add(pair, event, 2, &folding.weights, &folding.scale)?;
         folding.told.event(content, event, 2)?;
     }
     folding.new_user(&user, &mut pairs)?;
@@ -257,6 +261,9 @@ impl<'a> Folding<'a> {
             self.told.event(content, event, 0)?;
             add(&mut pair, event, 0, &self.weights, &self.scale)?;
         }
+        drop(events);
+        let base: Option<Vec<u8>> = self.rows.base.query_row((user, content), |row| row.get(0)).optional()?;
+        base.map_or(Ok(()), |base| pair.add_base(&base, &self.scale))?;
         Ok(pair)
     }
 

@@ -26,6 +26,7 @@ mod pair;
 mod parse_context;
 #[cfg(feature = "planted")]
 mod planted;
+mod purge;
 mod recommend;
 mod relation;
 mod scalar;

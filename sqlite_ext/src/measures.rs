@@ -5,6 +5,7 @@ use crate::convert::Answer::{self, Integer, Null, Real};
 use crate::convert::Args;
 use crate::failure::Result;
 use crate::scalar::{pure, pure_of_nulls, Db};
+use cotaste_core::base::Base;
 use cotaste_core::facts::{Builder, Event, Facts, Scale};
 use cotaste_core::measures::{self, Changes, Measures};
 use cotaste_core::{trend, Error};
@@ -28,13 +29,16 @@ pub fn register(db: Db) -> Result<()> {
         let (sum, sum_of_squares) = (a.real(2, "sum")?, a.real(3, "sum_of_squares")?);
         Ok(trend::z_score(a.real(0, "current")?, a.integer(1, "periods")?, sum, sum_of_squares)?.into())
     })?;
+    pure(db, "base_number", 2, |a| Ok(base(a)?.number(a.text(1, "name")?)?.map_or(Null, Integer)))?;
+    pure(db, "base_action", 1, |a| Ok(base(a)?.last_action().to_owned().into()))?;
     pure_of_nulls(db, "follow_content", 2, |a| {
         Ok(measures::follow(a.optional_blob(0, "measures")?, a.optional_blob(1, "changes")?)?.into())
     })
 }
 
 pub fn register_aggregates(db: &Connection) -> rusqlite::Result<()> {
-    define::<PairFacts>(db, "pair_facts", 7)?;
+    define::<PairFacts>(db, "pair_facts", 8)?;
+    define::<PairBase>(db, "pair_base", 9)?;
     define::<ContentChanges>(db, "content_changes", 2)?;
     define::<RatingChanges>(db, "rating_changes", 2)
 }
@@ -48,7 +52,23 @@ fn set_content_extent(a: Args<'_>) -> Result<Answer<'_>> {
     Ok(Some(known.to_bytes()?).into())
 }
 
-/// `pair_facts(action, rating, weight, at_us, id, half_life_hours, user_cap)`
+fn base(a: Args<'_>) -> Result<Base> {
+    Ok(Base::read(a.blob(0, "base")?)?)
+}
+
+/// The event in five columns from `at` on: action, rating, weight, time, id. Without an action, a time or an id it is none.
+fn event<'a>(row: &'a Context<'_>, at: usize) -> Result<Option<Event<'a>>> {
+    let (action, at_us, id) = (text(row, at, "action")?, integer(row, at + 3, "at_us")?, integer(row, at + 4, "id")?);
+    let (Some(action), Some(at_us), Some(id)) = (action, at_us, id) else { return Ok(None) };
+    let (rating, weight) = (real(row, at + 1, "rating")?, real(row, at + 2, "weight")?.unwrap_or(0.0));
+    Ok(Some(Event { action, rating, weight, at_us, id }))
+}
+
+fn half_life(row: &Context<'_>, at: usize) -> Result<f64> {
+    Ok(real(row, at, "half_life_hours")?.ok_or(Error::invalid("half_life_hours", "is NULL"))?)
+}
+
+/// `pair_facts(action, rating, weight, at_us, id, half_life_hours, user_cap, base)`
 #[derive(Default)]
 struct PairFacts {
     events: Builder,
@@ -57,23 +77,53 @@ struct PairFacts {
 
 impl Group for PairFacts {
     fn push(&mut self, row: &Context<'_>) -> Result<()> {
-        let (action, at_us, id) = (text(row, 0, "action")?, integer(row, 3, "at_us")?, integer(row, 4, "id")?);
-        let (Some(action), Some(at_us), Some(id)) = (action, at_us, id) else { return Ok(()) };
+        let (event, base) = (event(row, 0)?, blob(row, 7, "base")?);
+        if event.is_none() && base.is_none() {
+            return Ok(());
+        }
         let scale = match self.scale {
             Some(scale) => scale,
-            None => {
-                let half_life = real(row, 5, "half_life_hours")?.ok_or(Error::invalid("half_life_hours", "is NULL"))?;
-                *self.scale.insert(Scale::new(half_life, integer(row, 6, "user_cap")?.unwrap_or(0))?)
-            }
+            None => *self.scale.insert(Scale::new(half_life(row, 5)?, integer(row, 6, "user_cap")?.unwrap_or(0))?),
         };
-        let (rating, weight) = (real(row, 1, "rating")?, real(row, 2, "weight")?.unwrap_or(0.0));
-        Ok(self.events.add(&Event { action, rating, weight, at_us, id }, &scale)?)
+        if let Some(event) = event {
+            self.events.add(&event, &scale)?;
+        }
+        if let Some(base) = base {
+            Base::read(base)?.add_to(&mut self.events, &scale)?;
+        }
+        Ok(())
     }
 
     fn finish(&self) -> Result<Value> {
         let Some(scale) = &self.scale else { return Ok(Value::Null) };
         let facts = self.events.clone().finish(scale)?;
         Ok(facts.map(|facts| facts.to_bytes()).transpose()?.map_or(Value::Null, Value::Blob))
+    }
+}
+
+/// `pair_base(base, action, rating, weight, at_us, id, taste_half_life_hours, trending_half_life_hours, user_cap)`
+#[derive(Default)]
+struct PairBase(Option<(Base, Scale)>);
+
+impl Group for PairBase {
+    fn push(&mut self, row: &Context<'_>) -> Result<()> {
+        if self.0.is_none() {
+            let (taste, trend, user_cap) = (half_life(row, 6)?, half_life(row, 7)?, integer(row, 8, "user_cap")?);
+            self.0 = Some((Base::new(taste, trend)?, Scale::new(trend, user_cap.unwrap_or(0))?));
+        }
+        let Some((base, scale)) = &mut self.0 else { return Ok(()) };
+        if let Some(event) = event(row, 1)? {
+            base.add(&event, scale)?;
+        }
+        if let Some(before) = blob(row, 0, "base")? {
+            base.merge(&Base::read(before)?, scale)?;
+        }
+        Ok(())
+    }
+
+    fn finish(&self) -> Result<Value> {
+        let bytes = self.0.clone().map(|(base, scale)| base.to_bytes(&scale)).transpose()?.flatten();
+        Ok(bytes.map_or(Value::Null, Value::Blob))
     }
 }
 

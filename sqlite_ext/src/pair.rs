@@ -3,6 +3,7 @@
 //! cotaste_verify() compares the two.
 
 use crate::failure::Result;
+use cotaste_core::base::Base;
 use cotaste_core::facts;
 use cotaste_core::taste::ledger::{changes, weight};
 use cotaste_core::{sum::ReproducibleSum, time, Error};
@@ -52,6 +53,15 @@ impl Pair {
         self.touches += i64::from(action != "skip");
         let event = facts::Event { action, rating, weight: value, at_us: occurred_us, id };
         scale.trend.as_ref().map_or(Ok(()), |scale| Ok(self.facts.add(&event, scale)?))
+    }
+
+    /// Adds what is kept of purged events.
+    pub fn add_base(&mut self, base: &[u8], scale: &Scale) -> Result<()> {
+        let base = Base::read(base)?;
+        self.weight.merge(&base.weight(scale.half_life_hours)?)?;
+        self.events += base.number("events")?.unwrap_or(0);
+        self.touches += base.number("touches")?.unwrap_or(0);
+        scale.trend.as_ref().map_or(Ok(()), |scale| Ok(base.add_to(&mut self.facts, scale)?))
     }
 }
 

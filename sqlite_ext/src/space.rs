@@ -5,7 +5,7 @@ use crate::failure::Result;
 use crate::kept::Kept;
 use crate::scalar::{reader, Db, READS, WRITES};
 use crate::statement::Statement;
-use crate::{fold, guard, install, neighbours, recommend};
+use crate::{fold, guard, install, neighbours, purge, recommend};
 use cotaste_core::{behavior, context, time, Error};
 use rusqlite::ffi::{self, sqlite3, sqlite3_context};
 use rusqlite::types::ValueRef;
@@ -32,6 +32,9 @@ pub fn register(db: Db, writers: bool, kept: &Arc<Kept>) -> Result<()> {
         reader(db, "cotaste_refresh", 1, WRITES, refresh)?;
         reader(db, "cotaste_rebuild", 0, WRITES, rebuild)?;
         reader(db, "forget_user", 1, WRITES, forget_user)?;
+        for arguments in 1..=3 {
+            reader(db, "purge_behaviors", arguments, WRITES, purge_behaviors)?;
+        }
         for arguments in [0, 1] {
             let kept = Arc::clone(&of_all);
             reader(db, "cotaste_refresh_neighbours", arguments, WRITES, move |call, args| {
@@ -206,7 +209,18 @@ fn with_kept<T>(
 /// `cotaste_refresh([limit]) -> keys folded`
 fn refresh(context: *mut sqlite3_context, args: Args<'_>) -> Result<Answer<'static>> {
     let limit = (!args.is_null(0)).then(|| args.integer(0, "limit")).transpose()?;
-    writing(context, |db, now_us| fold::refresh(db, limit, now_us))
+    writing(context, |db, now_us| {
+        let folded = fold::refresh(db, limit, now_us)?;
+        purge::retain(db, now_us)?;
+        Ok(folded)
+    })
+}
+
+/// `purge_behaviors(days [, dry_run [, batch]]) -> events purged`
+fn purge_behaviors(context: *mut sqlite3_context, args: Args<'_>) -> Result<Answer<'static>> {
+    let given = |i, name| (!args.is_null(i)).then(|| args.integer(i, name)).transpose();
+    let (days, dry_run, batch) = (given(0, "days")?, given(1, "dry_run")?, given(2, "batch")?);
+    writing(context, |db, now_us| purge::purge(db, days, dry_run.unwrap_or(0) != 0, batch, now_us))
 }
 
 /// `cotaste_rebuild() -> users`

@@ -64,15 +64,46 @@ pub fn refresh(mut database: Database, arguments: &Refresh, output: Output) -> E
 
 /// `cotaste purge`: retention, or one user's erasure.
 pub fn purge(mut database: Database, arguments: &Purge, output: Output) -> Ended {
-    let dry = Value::Bool(arguments.dry_run);
     let table = match (&arguments.what.days, &arguments.what.user) {
-        (Some(days), _) => database.query("select purge_behaviors($1, $2) as events", &[Value::Int(*days), dry])?,
+        (Some(days), _) if arguments.dry_run => {
+            database.query("select * from purge_preview($1)", &[Value::Int(*days)])?
+        }
+        (Some(days), _) => return purge_old(database, *days, output),
+        (_, Some(user)) if arguments.dry_run => {
+            database.query("select * from cotaste_traces(cast($1 as text))", &[Value::from(user.as_str())])?
+        }
         (_, Some(user)) => {
-            database.query("select forget_user($1, $2) as events", &[Value::from(user.as_str()), dry])?
+            database.query("select forget_user(cast($1 as text)) as events", &[Value::from(user.as_str())])?
         }
         _ => return Ok(None),
     };
+    if arguments.dry_run {
+        output.done(&table.text(), table.json());
+        return Ok(None);
+    }
     let row = table.rows.first().cloned().unwrap_or_default();
     output.done(&table.card(), table.object(&row));
+    Ok(None)
+}
+
+/// Events purged in one transaction.
+const PURGED: i64 = 100_000;
+
+fn purge_old(mut database: Database, days: i64, output: Output) -> Ended {
+    let (mut purged, begun) = (0, Instant::now());
+    let bar = output.bar(0, "{human_pos} events purged, {per_sec}");
+    loop {
+        let sql = "select purge_behaviors($1, $2, $3)";
+        let more = database.integer(sql, &[Value::Int(days), Value::Bool(false), Value::Int(PURGED)])?;
+        purged += more.unsigned_abs();
+        bar.set_position(purged);
+        if more < PURGED {
+            break;
+        }
+    }
+    bar.finish_and_clear();
+    let seconds = begun.elapsed().as_secs_f64();
+    let text = format!("{} events purged, {seconds:.1} s", grouped(purged));
+    output.done(&text, json!({"events": purged, "seconds": seconds}));
     Ok(None)
 }

@@ -97,6 +97,7 @@ from (
     from (select content_id from contents /* where key */) a
     where case when (select p.stale from cotaste_parameters p)
       then not exists (select 1 from user_behaviors b where b.content_id = a.content_id)
+        and not exists (select 1 from cotaste_base b where b.content_id = a.content_id)
       else not exists (select 1 from cotaste_contents s where s.content_id = a.content_id)
         and not exists (
           select 1 from cotaste_queue q

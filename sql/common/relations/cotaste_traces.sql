@@ -8,6 +8,8 @@ from (
   select 'user_behaviors' as table_name, cast(count(*) as bigint) as row_count
   from user_behaviors t where t.user_id = $for_user_id
   union all
+  select 'cotaste_base', count(*) from cotaste_base t where t.user_id = $for_user_id
+  union all
   select 'cotaste_user_events', count(*) from cotaste_user_events t where t.user_id = $for_user_id
   union all
   select 'cotaste_user_contents', count(*) from cotaste_user_contents t where t.user_id = $for_user_id

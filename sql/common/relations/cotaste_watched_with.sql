@@ -39,10 +39,15 @@ changed_members as (
 ),
 -- All of it when the state is stale.
 touched as (
-  select distinct b.user_id, b.content_id
+  select b.user_id, b.content_id
   from cotaste_parameters m
   cross join user_behaviors b
   where m.stale and b.action <> 'skip' and to_epoch_us(b.occurred_at) <= (select k.now_us from cotaste_clock k)
+  union
+  select b.user_id, b.content_id
+  from cotaste_parameters m
+  cross join cotaste_base b
+  where m.stale and b.touches > 0
 ),
 counted as (
   select p.content_id, posting_length(p.users) as users, coalesce(posting_shared(p.users, m.members), 0) as shared_users

@@ -16,4 +16,5 @@ where not exists (
   where b.user_id = r.user_id and b.content_id = r.content_id
     and to_epoch_us(b.occurred_at) <= (select k.now_us from cotaste_clock k)
 )
+  and not exists (select 1 from cotaste_base b where b.user_id = r.user_id and b.content_id = r.content_id)
 order by user_id, rank

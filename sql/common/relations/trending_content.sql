@@ -22,7 +22,13 @@ with recursive asked as (
       when not p.stale and coalesce($half_life_hours, p.trending_half_life_hours) = p.trending_half_life_hours
         and coalesce(to_epoch_us($as_of), n.now_us) >= n.now_us
       then 1 else 0
-    end as from_state
+    end as from_state,
+    -- Of purged events as much is known.
+    case
+      when coalesce($half_life_hours, p.trending_half_life_hours) = p.trending_half_life_hours
+        and coalesce(to_epoch_us($as_of), n.now_us) >= n.now_us
+      then 1 else 0
+    end as with_base
   from cotaste_parameters p
   cross join cotaste_clock n
 ),
@@ -107,10 +113,22 @@ from (
         select g.content_id, follow_content(cast(null as bytea), content_changes(cast(null as bytea), g.facts))
         from (
           select
-            e.content_id, pair_facts(e.action, e.rating, e.weight, e.occurred_us, e.id, a.half_life_hours, a.user_cap) as facts
-          from asked a
-          cross join cotaste_events e
-          where a.from_state = 0 and e.occurred_us <= a.as_of_us
+            e.content_id,
+            pair_facts(e.action, e.rating, e.weight, e.occurred_us, e.id, e.half_life_hours, e.user_cap, e.base) as facts
+          from (
+            select
+              e.user_id, e.content_id, e.action, e.rating, e.weight, e.occurred_us, e.id, a.half_life_hours, a.user_cap,
+              cast(null as bytea) as base
+            from asked a
+            cross join cotaste_events e
+            where a.from_state = 0 and e.occurred_us <= a.as_of_us
+            union all
+            select
+              b.user_id, b.content_id, null, null, null, b.last_us, null, a.half_life_hours, a.user_cap, b.base
+            from asked a
+            cross join cotaste_base b
+            where a.from_state = 0 and a.with_base = 1 and b.last_us <= a.as_of_us
+          ) e
           group by e.user_id, e.content_id
         ) g
         group by g.content_id

@@ -54,6 +54,7 @@ rows! {
     user: "user",
     level_1: "level 1",
     events: "events",
+    base: "base",
     events_of: "events of a user",
     kept_events: "kept events",
     set_kept_events: "set kept events",

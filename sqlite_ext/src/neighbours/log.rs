@@ -75,6 +75,10 @@ unsafe fn pair_of(db: *mut sqlite3, kept: &Kept, user: &str, content: i64) -> Re
             let mut pair = Pair::default();
             while events.step()? {
                 let scale = Scale { half_life_hours: real(events, 4)?, now_us: integer(events, 5)?, trend: None };
+                if let Ok(base) = events.column(6)?.as_blob() {
+                    pair.add_base(base, &scale)?;
+                    continue;
+                }
                 let (rating, weight) = (events.column(1)?.as_f64().ok(), events.column(3)?.as_f64().ok());
                 let (action, occurred_at) = (text_of(events.column(0)?), text_of(events.column(2)?));
                 pair.add(&Event { action, rating, occurred_at, id: 0 }, |_| weight, &scale)?;
@@ -116,6 +120,10 @@ fn tastes(events: &mut Statement, mut f: impl FnMut(&str, Vec<u8>) -> Result<()>
             of.clone_into(&mut user);
         }
         let scale = Scale { half_life_hours: real(events, 7)?, now_us: integer(events, 8)?, trend: None };
+        if let Ok(base) = events.column(9)?.as_blob() {
+            pair.add_base(base, &scale)?;
+            continue;
+        }
         let weight = events.column(6)?.as_f64().ok();
         let rating = events.column(3)?.as_f64().ok();
         let (action, occurred_at) = (text_of(events.column(2)?), text_of(events.column(4)?));

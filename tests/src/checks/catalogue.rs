@@ -16,7 +16,7 @@ const EMBEDDING_FUNCTIONS: [&str; 16] = [
 
 /// What the README promises. A function of the extension that is missing here fails the test as one that is missing there.
 #[rustfmt::skip]
-const FUNCTIONS: [&str; 73] = [
+const FUNCTIONS: [&str; 74] = [
     "always_valid_p", "apply_block", "apply_postings", "block_changes", "chance_to_win", "check_action", "check_content_id", "check_occurred_at", "check_progress",
     "check_rating", "check_user_id", "chi_square_p", "confidence_sequence_lower", "confidence_sequence_upper",
     "context_day_of_week", "context_device", "context_experiment", "context_location", "context_status",
@@ -24,7 +24,7 @@ const FUNCTIONS: [&str; 73] = [
     "cotaste_refresh_neighbours", "cotaste_refresh_recommendations", "cotaste_version", "critical_z", "day_of_week", "decay", "decayed_weight",
     "expected_loss", "fisher_exact", "follow_events", "follow_taste", "followed_sums", "followed_taste", "forget_user", "from_epoch_us", "genre_list", "genre_vector",
     "half_lives", "jaccard_similarity", "latest_value", "lift_lower", "lift_upper", "newcombe_lower",
-    "newcombe_upper", "ordered_json_array", "pooled_z", "posting_changes", "record_behavior", "reproducible_sum", "taste_agg",
+    "newcombe_upper", "ordered_json_array", "pooled_z", "posting_changes", "purge_behaviors", "record_behavior", "reproducible_sum", "taste_agg",
     "taste_changes", "taste_genre_shares", "taste_has",
     "taste_genre_cosine", "taste_items", "taste_jaccard", "taste_json", "taste_rollup", "taste_shared_items",
     "taste_similarity", "time_slot", "to_epoch_us", "two_proportion_method", "two_proportion_p", "user_similarity",
@@ -33,7 +33,8 @@ const FUNCTIONS: [&str; 73] = [
 
 /// Those of contents' measures.
 #[rustfmt::skip]
-const MEASURE_FUNCTIONS: [&str; 14] = [
+const MEASURE_FUNCTIONS: [&str; 17] = [
+    "base_action", "base_number", "pair_base",
     "day_start_us", "sample_sd", "content_changes", "content_count", "content_number", "content_trend", "cotaste_content_measures", "cotaste_mean_rating",
     "follow_content", "pair_facts", "rating_changes", "set_content_extent", "trend_score", "z_score",
 ];
@@ -148,7 +149,7 @@ fn functions(engine: &mut dyn Engine) -> Result<BTreeMap<String, BTreeSet<String
                and p.proname not in ('cotaste_add_columns', 'cotaste_drop_relations', 'cotaste_carry_row_security', 'cotaste_grant_reader',
                  'cotaste_grant_writer', 'cotaste_refuse_hidden_rows', 'cotaste_set_owner',
                  'context_jsonb', 'context_storable', 'embedding_bytes', 'cotaste_not_initialized', 'cotaste_fold',
-                 'cotaste_fold_alone', 'cotaste_fold_bulk', 'cotaste_fold_pending', 'cotaste_fold_when_due', 'cotaste_may_fold', 'cotaste_lock', 'count_postings', 'counted',
+                 'cotaste_fold_alone', 'cotaste_fold_bulk', 'cotaste_fold_pending', 'cotaste_fold_when_due', 'cotaste_may_fold', 'cotaste_lock', 'cotaste_purge', 'count_postings', 'counted',
                  'extend_genre_order', 'find_finalists', 'gather_lists', 'rank_users', 'recommend_rows', 'taste_contents', 'cotaste_write_learned',
                  'learn_embeddings', 'fold_in_embeddings', 'learned_contents', 'learned_fingerprint', 'learned_embedding')",
         )?,

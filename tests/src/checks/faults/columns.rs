@@ -77,8 +77,8 @@ fn fill(engine: &mut dyn Engine) -> Result<()> {
 /// Columns of bare sums.
 const SUMS: [&str; 2] = ["weight", "trend"];
 
-/// What the owner put in, or what was learned from it: no state that a rebuild would make anew.
-const NOT_STATE: [&str; 2] = ["content_embeddings", "cotaste_learned"];
+/// What the owner put in, what was learned from it or is kept of purged events: no state that a rebuild would make anew.
+const NOT_STATE: [&str; 3] = ["content_embeddings", "cotaste_base", "cotaste_learned"];
 
 /// Every binary column of the state.
 fn columns(engine: &mut dyn Engine) -> Result<Vec<(String, String)>> {

@@ -69,7 +69,7 @@ impl Asked {
         let window = self.window_hours.or(set_window).map(|hours: i64| hours * 3_600_000_000);
         let (from, to) = (self.from.unwrap_or(i64::MIN), self.to.unwrap_or(i64::MAX));
         let mut users: BTreeMap<&str, Vec<&Event>> = BTreeMap::new();
-        for event in &model.log {
+        for event in model.log.iter().filter(|event| !event.is_purged) {
             users.entry(&event.user).or_default().push(event);
         }
         let mut crossover = 0;

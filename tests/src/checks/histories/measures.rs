@@ -266,7 +266,15 @@ fn trending(model: &Model, asked: &Asked, rows: &[Vec<String>]) -> Result<()> {
         (None, Some(row)) => read_timestamp(&row[6])?,
         (None, None) => model.now,
     };
-    let contents = contents(model, as_of);
+    let mut contents = contents(model, as_of);
+    if asked.half_life.is_some() || asked.as_of.is_some_and(|as_of| as_of < model.now) {
+        // The log alone knows.
+        contents
+            .values_mut()
+            .for_each(|pairs| pairs.values_mut().for_each(|events| events.retain(|event| !event.is_purged)));
+        contents.values_mut().for_each(|pairs| pairs.retain(|_, events| !events.is_empty()));
+        contents.retain(|_, pairs| !pairs.is_empty());
+    }
     ensure!(rows.len() == k.min(contents.len()), "{} rows of {} contents", rows.len(), contents.len());
     let mut last: Option<(f64, i64)> = None;
     let mut lowest = (f64::INFINITY, 0.0f64);

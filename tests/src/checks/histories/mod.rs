@@ -135,7 +135,8 @@ fn finish(engine: &mut dyn Engine) -> Result<()> {
 fn tastes(engine: &mut dyn Engine) -> Result<Vec<Vec<String>>> {
     engine.query("select cotaste_refresh()")?;
     Ok(engine.query(
-        "select user_id, taste from cotaste_users where user_id in (select user_id from user_behaviors) order by user_id",
+        "select user_id, taste from cotaste_users
+         where user_id in (select user_id from user_behaviors union select user_id from purged) order by user_id",
     )?)
 }
 
@@ -174,11 +175,19 @@ impl<'a> Spaces<'a> {
 
 fn probe(engine: &mut dyn Engine) -> Result<()> {
     let collation = if engine.kind() == Kind::Postgres { " collate \"C\"" } else { "" };
+    let time = if engine.kind() == Kind::Postgres { "timestamptz" } else { "text" };
     let users: Vec<String> =
         USERS.iter().chain([&NOBODY]).map(|user| format!("({})", crate::engine::quote(user))).collect();
     engine.exec(&format!(
         "create table probe (user_id text{collation} primary key); insert into probe values {}",
         users.join(", ")
     ))?;
+    // What was purged, with the weights the events had then: the model knows all events ever.
+    for table in ["purged", "before_purge"] {
+        engine.exec(&format!(
+            "create table {table} (user_id text{collation}, content_id bigint, action text, rating double precision,
+               occurred_at {time}, id bigint, weight double precision)"
+        ))?;
+    }
     Ok(())
 }

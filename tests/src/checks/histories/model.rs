@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 /// A sum whose terms cancel to less than this part of the vector it belongs to says nothing about a cosine.
 const DOUBTFUL: f64 = 1e-10;
 
-/// The log as of the database's clock.
+/// The log as of the database's clock, with what was purged of it.
 pub struct Model {
     /// Microseconds since 1970.
     pub now: i64,
@@ -39,6 +39,8 @@ pub struct Event {
     pub at: i64,
     pub experiment: Option<String>,
     pub variant: Option<String>,
+    /// It is in the log no more: what reads single events does not know it.
+    pub is_purged: bool,
 }
 
 /// A user's events with one content.
@@ -105,17 +107,25 @@ impl Model {
         let mut dated: BTreeMap<String, Dated> = BTreeMap::new();
         let columns =
             "user_id, content_id, action, rating, occurred_at, id, experiment, variant, context_status, context";
-        for row in engine.query(&format!("select {columns} from user_behaviors"))? {
+        let purged = "user_id, content_id, action, rating, occurred_at, id, null, null, null, null, weight";
+        for row in engine.query(&format!(
+            "select {columns}, cast(null as double precision) as weight from user_behaviors
+             union all select {purged} from purged"
+        ))? {
             let (content, at): (i64, i64) = (row[1].parse()?, read_timestamp(&row[4])?);
+            let is_purged = row[10] != NULL;
             model.times.push(at);
-            model.ids.push(row[5].parse()?);
+            if !is_purged {
+                model.ids.push(row[5].parse()?);
+            }
             let rating =
                 Some(&row[3]).filter(|rating| *rating != NULL).map(|rating| rating.parse::<f64>()).transpose()?;
             let times = if row[2] == "rate" { rating.map_or(0.0, |rating| (rating - 5.0) / 2.5) } else { 1.0 };
-            let weight = number(&format!("action_weight.{}", row[2]))? * times;
+            let weight =
+                if is_purged { row[10].parse()? } else { number(&format!("action_weight.{}", row[2]))? * times };
             let (id, user, action) = (row[5].parse()?, row[0].clone(), row[2].clone());
-            let [experiment, variant] = labels(&row[6..]);
-            model.log.push(Event { id, user, content, action, rating, weight, at, experiment, variant });
+            let [experiment, variant] = labels(&row[6..10]);
+            model.log.push(Event { id, user, content, action, rating, weight, at, experiment, variant, is_purged });
             if at > now {
                 continue;
             }

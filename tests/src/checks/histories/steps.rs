@@ -78,11 +78,15 @@ pub struct Steps {
     now: i64,
     ids: Vec<i64>,
     times: Vec<i64>,
+    /// Events are purged in this history. Half-lives and caps then stay: what is purged keeps those it had.
+    purges: bool,
 }
 
 impl Steps {
     pub fn new(seed: u64, kind: Kind) -> Self {
-        Steps { random: Random::new(seed), kind, now: 0, ids: Vec::new(), times: Vec::new() }
+        let mut random = Random::new(seed);
+        let purges = random.percent(40);
+        Steps { random, kind, now: 0, ids: Vec::new(), times: Vec::new(), purges }
     }
 
     /// The catalogue, half of it, and a few events.
@@ -90,6 +94,12 @@ impl Steps {
         let mut step: Step = (0..CONTENTS / 2).map(|_| self.content()).collect();
         if self.kind == Kind::Sqlite && self.random.percent(25) {
             step.insert(0, Act::Sql("pragma recursive_triggers = on".into()));
+        }
+        if self.purges {
+            let (cap, half_life) = (self.random.pick(&["0", "0", "1", "2"]), self.random.pick(&["24", "6", "720"]));
+            step.extend([("trending_user_cap", cap), ("trending_half_life_hours", half_life)].map(|(key, value)| {
+                Act::Sql(format!("update cotaste_settings set value = '{value}' where key = '{key}'"))
+            }));
         }
         step
     }
@@ -102,6 +112,7 @@ impl Steps {
             12..18 => vec![Act::Load((0..self.random.below(40)).map(|_| self.loaded()).collect())],
             18..20 => vec![self.everything()],
             20..34 => vec![self.fold()],
+            34..40 if self.purges => self.purge(),
             _ => vec![self.act()],
         }
     }
@@ -136,6 +147,28 @@ impl Steps {
         let fold =
             ["cotaste_refresh()", "cotaste_refresh()", "cotaste_refresh(3)", "cotaste_refresh(3)", "cotaste_rebuild()"];
         Act::Sql(format!("select {}", self.random.pick(&fold)))
+    }
+
+    /// Old events go, or some of them, and the model keeps them.
+    fn purge(&mut self) -> Step {
+        let (days, batch) = (self.random.pick(&["0", "5", "20", "40"]), self.random.pick(&["null", "null", "3"]));
+        let no = if self.kind == Kind::Postgres { "false" } else { "0" };
+        let weight = "coalesce((
+            select cast(s.value as double precision) from cotaste_settings s where s.key = 'action_weight.' || b.action
+          ), 0.0) * case when b.action = 'rate' then coalesce((b.rating - 5) / 2.5, 0.0) else 1.0 end";
+        [
+            "begin".into(),
+            format!(
+                "insert into before_purge select b.user_id, b.content_id, b.action, b.rating, b.occurred_at, b.id, {weight}
+                 from user_behaviors b"
+            ),
+            format!("select purge_behaviors({days}, {no}, {batch})"),
+            "insert into purged select * from before_purge where id not in (select id from user_behaviors)".into(),
+            "delete from before_purge".into(),
+            "commit".into(),
+        ]
+        .map(Act::Sql)
+        .into()
     }
 
     /// All of the log goes.
@@ -288,7 +321,8 @@ impl Steps {
     }
 
     fn setting(&mut self) -> Act {
-        let (key, value) = match self.random.below(11) {
+        let chosen = self.random.below(11);
+        let (key, value) = match if self.purges && [0, 8, 9].contains(&chosen) { 10 } else { chosen } {
             8 => ("trending_half_life_hours", self.random.pick(&["24", "6", "720", "0.5"])),
             9 => ("trending_user_cap", self.random.pick(&["0", "0", "1", "2"])),
             10 => ("rating_prior_weight", self.random.pick(&["10", "0", "2.5"])),
