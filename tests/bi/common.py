@@ -44,6 +44,9 @@ class Browser:
         self.page.on("response", lambda response: response.status >= 400 and complain(f"{response.status}: {response.url}"))
 
     def open(self, url):
+        # What the page before was still asking for is given up first.
+        self.page.goto("about:blank")
+        self.page.wait_for_timeout(100)
         self.complaints.clear()
         self.page.goto(url)
         self.page.wait_for_load_state("networkidle")
