@@ -112,6 +112,8 @@ pub struct Relation {
     pub arguments: Vec<Named>,
     /// Whether it exists without arguments, as a view.
     pub is_view: bool,
+    /// Whether planning takes longer than answering: the function keeps its plan where an engine lets it.
+    pub is_kept: bool,
     /// One select giving the columns in order.
     pub body: String,
 }
@@ -183,8 +185,16 @@ pub fn relations() -> &'static [Relation] {
 pub fn read(file: &'static str) -> Option<Relation> {
     let (first, mut rest) = file.split_once('\n')?;
     let (name, comment) = first.strip_prefix("-- ")?.split_once(": ")?;
-    let mut relation =
-        Relation { name, comment, columns: vec![], key: None, arguments: vec![], is_view: true, body: String::new() };
+    let mut relation = Relation {
+        name,
+        comment,
+        columns: vec![],
+        key: None,
+        arguments: vec![],
+        is_view: true,
+        is_kept: false,
+        body: String::new(),
+    };
     let mut parts = Vec::new();
     while let Some(line) = rest.strip_prefix("-- ") {
         let (line, after) = line.split_once('\n')?;
@@ -194,6 +204,7 @@ pub fn read(file: &'static str) -> Option<Relation> {
             Some(("column", text)) => relation.columns.push(named(text)?),
             Some(("with", name)) => parts.push(PARTS.iter().find(|(part, _)| *part == name)?.1.trim()),
             _ if line == "function only" => relation.is_view = false,
+            _ if line == "kept plan" => relation.is_kept = true,
             _ => return None,
         }
         rest = after;

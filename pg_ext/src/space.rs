@@ -110,7 +110,11 @@ fn functions(relation: &Relation) -> String {
     }
     let wanted = relation.key.map_or(String::new(), |key| format!("\nwhere r.{} = $1", quote(key.name)));
     let body = format!("select {}\nfrom (\n{}\n) r{wanted}", columns(relation), relation.body);
-    let mut sql = function(relation, &parameters, "text", &body);
+    let mut sql = if relation.is_kept {
+        kept(relation, &parameters, &body)
+    } else {
+        function(relation, &parameters, "text", &body)
+    };
     if parameters.iter().any(is_user) {
         let passed: Vec<String> = (1..)
             .zip(&parameters)
@@ -122,17 +126,46 @@ fn functions(relation: &Relation) -> String {
     sql
 }
 
+/// PL/pgSQL keeps the plan of what it calls, and what is called is bound when it is created.
+fn kept(relation: &Relation, parameters: &[Named], body: &str) -> String {
+    let planned = format!("cotaste_{}_of", relation.name);
+    let part = format!("part of {}", relation.name);
+    let passed = list(&(1..=parameters.len()).collect::<Vec<_>>(), |n| format!("${n}"));
+    let call = format!(
+        "language plpgsql stable parallel safe rows 100\nset plan_cache_mode = force_generic_plan\nset jit = off\n\
+         as $$\nbegin\n  return query select * from @space@.{planned}({passed});\nend\n$$;\n"
+    );
+    declaration(&planned, &part, relation, parameters, "text", &bound(body))
+        + &declaration(relation.name, &comment(relation), relation, parameters, "text", &call)
+}
+
 /// The body is bound when it is created, so that no search_path changes it, and inlined where it is called.
 fn function(relation: &Relation, parameters: &[Named], user_id: &str, body: &str) -> String {
+    declaration(relation.name, &comment(relation), relation, parameters, user_id, &bound(body))
+}
+
+fn bound(body: &str) -> String {
+    format!("language sql stable parallel safe rows 100\nbegin atomic\n{body};\nend;\n")
+}
+
+fn declaration(
+    name: &str,
+    comment: &str,
+    relation: &Relation,
+    parameters: &[Named],
+    user_id: &str,
+    definition: &str,
+) -> String {
     let type_of = |p: &Named| if is_user(p) { user_id } else { p.r#type.postgres() };
-    let (name, comment) = (relation.name, comment(relation));
     let declared = list(parameters, |p| format!("{} {}{}", quote(p.name), type_of(p), default(relation, p)));
     let types = list(parameters, |p| type_of(p).to_string());
-    let returns =
-        if relation.is_view { format!("setof {name}") } else { format!("table ({})", typed_columns(relation)) };
+    let returns = if relation.is_view {
+        format!("setof {}", relation.name)
+    } else {
+        format!("table ({})", typed_columns(relation))
+    };
     format!(
-        "create or replace function {name}({declared}) returns {returns}\n\
-         language sql stable parallel safe rows 100\nbegin atomic\n{body};\nend;\n\
+        "create or replace function {name}({declared}) returns {returns}\n{definition}\
          comment on function {name}({types}) is '{comment}';\n"
     )
 }

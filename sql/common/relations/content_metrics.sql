@@ -27,6 +27,7 @@
 -- column: trending_score double
 -- column: first_activity timestamp
 -- column: last_activity timestamp
+-- kept plan
 select
   m.content_id,
   c.title,

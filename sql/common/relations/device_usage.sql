@@ -6,6 +6,7 @@
 -- column: share double
 -- column: last_used timestamp
 -- column: rank bigint
+-- kept plan
 select
   user_id,
   device,

@@ -8,6 +8,7 @@
 -- column: share double
 -- column: events bigint
 -- column: rank bigint
+-- kept plan
 select user_id, genre, score, share, events, rank
 from (
   select

@@ -7,6 +7,7 @@
 -- column: share double
 -- column: smoothed_share double
 -- column: rank bigint
+-- kept plan
 select
   user_id,
   day,

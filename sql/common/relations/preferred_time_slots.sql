@@ -8,6 +8,7 @@
 -- column: smoothed_share double
 -- column: events_per_hour double
 -- column: rank bigint
+-- kept plan
 select
   user_id,
   slot,

@@ -11,6 +11,7 @@
 -- column: rank_key double
 -- column: half_life_hours double
 -- column: as_of timestamp
+-- kept plan
 with recursive asked as (
   -- The state knows one half-life, and what has happened by now and later.
   select
@@ -69,8 +70,9 @@ least as (
 )
 select
   r.content_id,
-  c.title,
-  c.genres,
+  -- Looked up: joined, Postgres would read all of the catalogue for a few.
+  (select c.title from contents c where c.content_id = r.content_id) as title,
+  (select c.genres from contents c where c.content_id = r.content_id) as genres,
   r.score,
   r.events,
   r.rank,
@@ -138,6 +140,5 @@ from (
     cross join least l
   ) s
 ) r
-left join contents c on c.content_id = r.content_id
 where r.rank <= r.k
 order by rank

@@ -17,6 +17,7 @@
 -- column: device_usage text
 -- column: first_activity timestamp
 -- column: last_activity timestamp
+-- kept plan
 select
   u.user_id,
   total_events,
