@@ -33,8 +33,8 @@ const FUNCTIONS: [&str; 73] = [
 
 /// Those of contents' measures.
 #[rustfmt::skip]
-const MEASURE_FUNCTIONS: [&str; 14] = [
-    "day_start_us", "sample_sd", "content_changes", "content_count", "content_number", "content_trend", "cotaste_content_measures", "cotaste_mean_rating",
+const MEASURE_FUNCTIONS: [&str; 15] = [
+    "day_start_us", "sample_sd", "content_changes", "content_count", "content_merge", "content_number", "content_trend", "cotaste_content_measures", "cotaste_mean_rating",
     "follow_content", "pair_facts", "rating_changes", "set_content_extent", "trend_score", "z_score",
 ];
 
