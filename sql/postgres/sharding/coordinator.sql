@@ -15,12 +15,13 @@ create table if not exists cotaste_shards.shard (
   space text not null,
   modulus integer not null,
   remainder integer not null,
-  left_out boolean not null default false,
+  state text not null default 'in' check (state in ('in', 'left out', 'coming')),
   added_at timestamptz not null default now(),
   unique (modulus, remainder)
 );
 comment on table cotaste_shards.shard is 'where each part of the users is: those whose hash of partitions modulo modulus is remainder';
-comment on column cotaste_shards.shard.left_out is 'answers leave its users out and say so: cotaste_leave_out()';
+comment on column cotaste_shards.shard.state is
+  'in; left out: answers leave its users out and say so, cotaste_leave_out(); coming: another shard still answers for its users';
 
 -- Ids are the coordinator's, so that they are the ones a single node would give.
 create sequence if not exists cotaste_shards.event_ids;
@@ -30,18 +31,21 @@ comment on sequence cotaste_shards.event_ids is 'ids of events';
 create table if not exists cotaste_shards.mapped (
   name text primary key,
   is_by_user boolean not null,
-  is_of_space boolean not null
+  is_of_space boolean not null,
+  replaces text
 );
 comment on table cotaste_shards.mapped is 'the relations of the shards that the coordinator reads';
+comment on column cotaste_shards.mapped.replaces is 'the view of the coordinator''s space that reads it instead';
 truncate cotaste_shards.mapped;
 insert into cotaste_shards.mapped (name, is_by_user, is_of_space) values
-  ('cotaste_events', true, true), ('cotaste_current_tastes', true, true), ('cotaste_log_pairs', true, true),
+  ('cotaste_events', true, true), ('tastes', true, false), ('cotaste_log_pairs', true, true),
   ('cotaste_histories', true, true), ('cotaste_known_users', true, true), ('user_analytics', true, true),
   ('favorite_genres', true, true), ('preferred_time_slots', true, true), ('preferred_days', true, true),
   ('device_usage', true, true), ('cotaste_genre_dimensions', false, true), ('contents_now', false, false),
   ('ratings_now', false, false), ('statuses', false, false), ('latest', false, false), ('last_active', false, false),
   ('verified', false, false), ('facts', false, false), ('experiment_results', false, false),
   ('experiment_timeline', false, false), ('experiment_segments', false, false), ('experiment_numeric', false, false);
+update cotaste_shards.mapped set replaces = case name when 'tastes' then 'cotaste_current_tastes' else name end where is_by_user;
 
 do $make$
 declare
@@ -118,7 +122,7 @@ create or replace function cotaste_shards.mark() returns boolean
 language plpgsql stable
 as $$
 declare
-  missing text := (select string_agg(s.name, ', ' order by s.name) from cotaste_shards.shard s where s.left_out);
+  missing text := (select string_agg(s.name, ', ' order by s.name) from cotaste_shards.shard s where s.state = 'left out');
 begin
   if missing is not null then
     raise warning using errcode = '01000', message = format('PARTIAL_ANSWER: without the users of shard %s', missing),
@@ -136,7 +140,7 @@ as $$
 declare
   found_shard text := (
     select s.name from cotaste_shards.shard s
-    where satisfies_hash_partition(cast('user_behaviors' as regclass), s.modulus, s.remainder, $1 collate "C")
+    where s.state <> 'coming' and satisfies_hash_partition(cast('user_behaviors' as regclass), s.modulus, s.remainder, $1 collate "C")
   );
 begin
   if found_shard is null then
@@ -180,7 +184,7 @@ set client_min_messages = warning
 as $$
 declare
   columns text;
-  asked text[] := coalesce(shards, (select array_agg(s.name order by s.name) from cotaste_shards.shard s where not s.left_out));
+  asked text[] := coalesce(shards, (select array_agg(s.name order by s.name) from cotaste_shards.shard s where s.state = 'in'));
   shard text;
   state text;
   problem text;
@@ -402,17 +406,17 @@ set search_path from current
 as $$
 declare
   m record;
-  marked text := case when exists (select from cotaste_shards.shard s where s.left_out) then ' where (select cotaste_shards.mark())' end;
+  marked text := case when exists (select from cotaste_shards.shard s where s.state = 'left out') then ' where (select cotaste_shards.mark())' end;
 begin
   for m in
-    select p.name, string_agg(quote_ident(a.attname), ', ' order by a.attnum) as columns
+    select p.name, p.replaces, string_agg(quote_ident(a.attname), ', ' order by a.attnum) as columns
     from cotaste_shards.mapped p
     join pg_attribute a on a.attrelid = to_regclass('cotaste_shards.' || quote_ident(p.name)) and a.attnum > 0
     where p.is_by_user
-    group by p.name
+    group by p.name, p.replaces
   loop
     execute format('create or replace view %I with (security_invoker = true) as select %s from cotaste_shards.%I%s',
-      m.name, m.columns, m.name, marked);
+      m.replaces, m.columns, m.name, marked);
   end loop;
 end
 $$;
@@ -576,11 +580,20 @@ end;
 
 -- Similar users. Two tastes are fetched and compared here; one taste is sent to all shards, and each answers with its best.
 
-create or replace function cotaste_clean_pair(a text, b text) returns table (similarity double precision)
-language sql stable rows 1
-begin atomic
-  select c.similarity from cotaste_current_pair($1, $2) c;
-end;
+create or replace function user_similarity(a text, b text) returns double precision
+language plpgsql stable strict cost 100000
+set search_path from current
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  taste_a bytea := (select t.taste from cotaste_current_tastes t where t.user_id = $1);
+  taste_b bytea := (select t.taste from cotaste_current_tastes t where t.user_id = $2);
+begin
+  return coalesce((
+    select taste_similarity(taste_a, taste_b, p.jaccard_weight, p.cosine_weight) from cotaste_parameters p
+  ), 0);
+end
+$$;
 
 create or replace function cotaste_neighbours_of(probe text, k bigint) returns table (
   user_id text, similarity double precision, jaccard double precision, genre_cosine double precision, shared_items bigint,
@@ -588,6 +601,7 @@ create or replace function cotaste_neighbours_of(probe text, k bigint) returns t
 )
 language plpgsql stable cost 10000 rows 10
 set search_path from current
+set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
 declare

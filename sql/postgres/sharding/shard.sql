@@ -140,6 +140,30 @@ from cotaste_health_facts f
 cross join cotaste_fold_state s;
 comment on view cotaste_sharding.facts is 'how this shard is: part of cotaste_health';
 
+-- Tastes as of now. A function keeps its plans, and the coordinator asks for one taste at a time.
+create or replace function cotaste_sharding.taste_of(user_id text) returns bytea
+language plpgsql stable parallel safe cost 100
+set search_path from current
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  taste bytea := (select c.taste from cotaste_clean_users c where c.user_id = $1);
+begin
+  if taste is null then
+    taste := (select t.taste from cotaste_current_tastes t where t.user_id = $1);
+  end if;
+  return taste;
+end
+$$;
+comment on function cotaste_sharding.taste_of(text) is 'a user''s taste as of now; NULL without one';
+
+create or replace view cotaste_sharding.tastes as
+select u.user_id, t.taste
+from cotaste_known_users u
+cross join lateral (select cotaste_sharding.taste_of(u.user_id) as taste offset 0) t
+where t.taste is not null;
+comment on view cotaste_sharding.tastes is 'every user''s taste as of now';
+
 -- This shard's users most similar to a taste that is passed, whoever's it is: as cotaste_neighbours_of.
 create or replace function cotaste_sharding.neighbours(probe text, me bytea, k bigint) returns table (
   user_id text, similarity double precision, jaccard double precision, genre_cosine double precision, shared_items bigint

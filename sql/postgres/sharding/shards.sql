@@ -274,7 +274,7 @@ begin
     begin
       select * into seen from cotaste_shards.ask(cast(null as cotaste_shards.state),
         'select record_count, user_count, pending_keys, is_stale, library_version from cotaste_sharding.facts', array[s.name]);
-      status := case when s.left_out then 'left out' else 'up' end;
+      status := case s.state when 'in' then 'up' else s.state end;
     exception
       when sqlstate '08006' then
         status := 'down';
@@ -296,7 +296,7 @@ language plpgsql
 set search_path from current
 as $$
 begin
-  update cotaste_shards.shard s set left_out = true where s.name = $1 and not s.left_out;
+  update cotaste_shards.shard s set state = 'left out' where s.name = $1 and s.state = 'in';
   if not found then
     raise exception using errcode = '22023', message = format('INVALID_ARGUMENT: shard: "%s" is no shard that is taken in', $1);
   end if;
@@ -312,7 +312,7 @@ language plpgsql
 set search_path from current
 as $$
 begin
-  update cotaste_shards.shard s set left_out = false where s.name = $1 and s.left_out;
+  update cotaste_shards.shard s set state = 'in' where s.name = $1 and s.state = 'left out';
   if not found then
     raise exception using errcode = '22023', message = format('INVALID_ARGUMENT: shard: "%s" is no shard that is left out', $1);
   end if;
