@@ -18,6 +18,7 @@ mod reads;
 mod report;
 mod run;
 mod scale;
+mod scale_out;
 mod slt;
 mod sqlite;
 mod surface;

@@ -53,9 +53,11 @@ declare
 begin
   for m in select * from cotaste_shards.mapped loop
     execute format('create table if not exists cotaste_shards.%I (like %I.%I) %s',
-      m.name, case when m.is_of_space then 'cotaste_shape' else 'cotaste_sharding' end, m.name,
+      'of_' || m.name, case when m.is_of_space then 'cotaste_shape' else 'cotaste_sharding' end, m.name,
       case when m.is_by_user then 'partition by hash (user_id)' end);
-    execute format('comment on table cotaste_shards.%I is %L', m.name, 'what the shards answer');
+    execute format('comment on table cotaste_shards.%I is %L', 'of_' || m.name, 'what the shards answer');
+    execute format('create or replace view cotaste_shards.%I as select * from cotaste_shards.%I', m.name, 'of_' || m.name);
+    execute format('comment on view cotaste_shards.%I is %L', m.name, 'what the shards answer');
   end loop;
 end
 $make$;
@@ -399,7 +401,7 @@ from (
   select s.context_status, cast(sum(s.events) as bigint) as events from cotaste_shards.statuses s group by s.context_status
 ) c;
 
--- The space's own views, over the shards' of the same name. While a shard is left out they say so.
+-- While a shard is left out, whatever is read of the shards says so.
 create or replace function cotaste_shards.redirect() returns void
 language plpgsql
 set search_path from current
@@ -408,6 +410,19 @@ declare
   m record;
   marked text := case when exists (select from cotaste_shards.shard s where s.state = 'left out') then ' where (select cotaste_shards.mark())' end;
 begin
+  for m in select p.name from cotaste_shards.mapped p loop
+    execute format('create or replace view cotaste_shards.%I as select * from cotaste_shards.%I%s', m.name, 'of_' || m.name, marked);
+  end loop;
+end
+$$;
+comment on function cotaste_shards.redirect() is 'makes reads of the shards say who is left out, or not';
+select cotaste_shards.redirect();
+
+-- The space's own views of users, over the shards'.
+do $make$
+declare
+  m record;
+begin
   for m in
     select p.name, p.replaces, string_agg(quote_ident(a.attname), ', ' order by a.attnum) as columns
     from cotaste_shards.mapped p
@@ -415,13 +430,11 @@ begin
     where p.is_by_user
     group by p.name, p.replaces
   loop
-    execute format('create or replace view %I with (security_invoker = true) as select %s from cotaste_shards.%I%s',
-      m.replaces, m.columns, m.name, marked);
+    execute format('create or replace view %I with (security_invoker = true) as select %s from cotaste_shards.%I',
+      m.replaces, m.columns, m.name);
   end loop;
 end
-$$;
-comment on function cotaste_shards.redirect() is 'makes the views of users read the shards';
-select cotaste_shards.redirect();
+$make$;
 
 create or replace view cotaste_genre_dimensions with (security_invoker = true) as
 select d.genres, cast(json_array_length(cast(d.genres as json)) as bigint) as dim

@@ -134,7 +134,7 @@ declare
 begin
   for m in
     select x.name, x.is_by_user, case when x.is_of_space then s.space else 'cotaste_sharding' end as remote,
-      'cotaste_shards.' || quote_ident(x.name) as parent
+      'cotaste_shards.' || quote_ident('of_' || x.name) as parent
     from cotaste_shards.mapped x
     union all
     select 'user_behaviors', true, s.space, cast(cast('user_behaviors' as regclass) as text) where log_too
