@@ -73,6 +73,9 @@ bench-experiments: build-sqlite build-pg15 build-pg18 build-tests ## one experim
 bench-recommend: build-sqlite build-pg15 build-pg18 build-tests ## quality of recommendations by the public protocol, their latency and memory
 	$(call run_tests,bench recommend) $(if $(ONLY),--only "$(ONLY)") $(if $(ENGINE),--engine "$(ENGINE)")
 
+bench-scale-out: build-pg15 build-tests ## rows, bytes and CPU of each query on 1, 2 and 4 shards
+	$(call run_tests,bench scale-out)
+
 test-clients: build-sqlite build-pg15 build-tests ## the same questions through every client of both engines
 	tests/clients/run "$(TARGET)" "$(PG15_CONFIG)"
 

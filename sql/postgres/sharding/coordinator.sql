@@ -44,8 +44,9 @@ insert into cotaste_shards.mapped (name, is_by_user, is_of_space) values
   ('device_usage', true, true), ('cotaste_genre_dimensions', false, true), ('contents_now', false, false),
   ('ratings_now', false, false), ('statuses', false, false), ('latest', false, false), ('last_active', false, false),
   ('verified', false, false), ('facts', false, false), ('experiment_results', false, false),
-  ('experiment_timeline', false, false), ('experiment_segments', false, false), ('experiment_numeric', false, false);
-update cotaste_shards.mapped set replaces = case name when 'tastes' then 'cotaste_current_tastes' else name end where is_by_user;
+  ('cotaste_users', true, true), ('experiment_timeline', false, false), ('experiment_segments', false, false), ('experiment_numeric', false, false);
+update cotaste_shards.mapped set replaces = case name when 'tastes' then 'cotaste_current_tastes' else name end
+where is_by_user and name <> 'cotaste_users';
 
 do $make$
 declare
@@ -427,7 +428,7 @@ begin
     select p.name, p.replaces, string_agg(quote_ident(a.attname), ', ' order by a.attnum) as columns
     from cotaste_shards.mapped p
     join pg_attribute a on a.attrelid = to_regclass('cotaste_shards.' || quote_ident(p.name)) and a.attnum > 0
-    where p.is_by_user
+    where p.replaces is not null
     group by p.name, p.replaces
   loop
     execute format('create or replace view %I with (security_invoker = true) as select %s from cotaste_shards.%I',
@@ -446,6 +447,9 @@ union
 select m.content_id from cotaste_shards.contents_now m
 union
 select e.content_id from content_embeddings e;
+
+create or replace view cotaste_unfolded_contents with (security_invoker = true) as
+select cast(null as bigint) as content_id where false;
 
 -- Of one user, with arguments: the shard that has the user.
 create or replace function cotaste_traces(for_user_id text) returns table (table_name text, row_count bigint)
@@ -478,9 +482,11 @@ begin
       execute format('create or replace function %1$I(%2$s) returns setof %1$I language plpgsql stable rows 100
         set search_path from current as $f$
         #variable_conflict use_column
+        declare
+          wanted_user text collate "default" := $1;
         begin
           if %3$s then
-            return query select * from %1$I v where v.user_id = $1;
+            return query select * from %1$I v where v.user_id = wanted_user;
           else
             return query select * from cotaste_shards.ask(
               cast(null as %1$I), ''select * from @space@.%1$I('' || %4$s || '')'', array[cotaste_shards.shard_of($1)]
@@ -547,6 +553,8 @@ begin
     if part is not null then
       full_text := regexp_replace(full_text, '/\* partial \*/.*/\* end partial \*/', part);
     end if;
+    -- Nothing is ever stale here, and what would be read then need not be planned.
+    full_text := replace(full_text, 'select 1 from user_behaviors b where b.content_id = a.content_id', 'select 1 where false');
     if name = 'trending_content' then
       -- There is no index to walk down: the states of all contents are merged once.
       full_text := replace(full_text, 'where a.from_state = 1 and a.k between 1 and 1000', 'where false');
@@ -599,8 +607,11 @@ set search_path from current
 set plan_cache_mode = force_generic_plan
 as $$
 declare
-  taste_a bytea := (select t.taste from cotaste_current_tastes t where t.user_id = $1);
-  taste_b bytea := (select t.taste from cotaste_current_tastes t where t.user_id = $2);
+  -- postgres_fdw sends no parameter of a collation, and this function's have that of what it is called with.
+  wanted_a text collate "default" := $1;
+  wanted_b text collate "default" := $2;
+  taste_a bytea := (select t.taste from cotaste_current_tastes t where t.user_id = wanted_a);
+  taste_b bytea := (select t.taste from cotaste_current_tastes t where t.user_id = wanted_b);
 begin
   return coalesce((
     select taste_similarity(taste_a, taste_b, p.jaccard_weight, p.cosine_weight) from cotaste_parameters p
@@ -618,7 +629,9 @@ set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
 declare
-  me bytea := (select t.taste from cotaste_current_tastes t where t.user_id = $1);
+  -- As in user_similarity.
+  wanted_user text collate "default" := $1;
+  me bytea := (select t.taste from cotaste_current_tastes t where t.user_id = wanted_user);
   wanted bigint := greatest(coalesce($2, (select p.similar_users_k from cotaste_parameters p)), 0);
 begin
   if me is null then
@@ -700,7 +713,7 @@ begin atomic
     union all
     select 4, h.user_id, null, h.content_id, h.touched_us, h.disliked = 1, null
     from cotaste_histories h
-    where h.user_id in (select u.user_id from cotaste_known_users u order by u.user_id limit $2)
+    where h.user_id in (select u.user_id from cotaste_shards.cotaste_users u order by u.user_id limit $2)
   ) r;
 end;
 

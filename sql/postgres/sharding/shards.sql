@@ -337,6 +337,9 @@ as $$
 declare
   missing text := case when $1 is null then 'user_id' when $2 is null then 'content_id' when $3 is null then 'action' end;
   recorded bigint;
+  -- As in user_similarity.
+  wanted_user text collate "default" := $1;
+  wanted_event text collate "default" := $7;
 begin
   if missing is not null then
     raise exception using errcode = '22023', message = format('INVALID_ARGUMENT: %s: is NULL', missing),
@@ -347,7 +350,7 @@ begin
   on conflict do nothing
   returning id into recorded;
   if not found then
-    select b.id into recorded from user_behaviors b where b.user_id = $1 and b.event_id = $7;
+    select b.id into recorded from user_behaviors b where b.user_id = wanted_user and b.event_id = wanted_event;
   end if;
   if recorded is null then
     raise exception using errcode = '23000', message = 'RECORD_ERROR: the event was not recorded',
