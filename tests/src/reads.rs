@@ -5,6 +5,7 @@ use anyhow::{ensure, Context, Result};
 use std::fs;
 
 /// One read of the list.
+#[derive(Clone)]
 pub struct Read {
     pub name: String,
     pub sql: String,

@@ -37,9 +37,15 @@ pub fn run(options: &Options, figures: &mut Figures) -> Result<()> {
         let mut space = clusters.space("bench", number)?;
         load(&mut space, users, events)?;
         let subject = |work, unit| Subject { work, engine: "pg15", data: &data, unit };
-        let shards = format!("{number} shards");
+        let shards = format!("{number} shard{}", if number > 1 { "s" } else { "" });
         let bytes: f64 = (0..number)
-            .map(|i| clusters.connect(i, "bench")?.value("select pg_database_size(current_database())")?.parse::<f64>().context("a size"))
+            .map(|i| {
+                clusters
+                    .connect(i, "bench")?
+                    .value("select pg_database_size(current_database())")?
+                    .parse::<f64>()
+                    .context("a size")
+            })
             .sum::<Result<f64>>()?;
         figures.once(subject("size of the shards", "bytes"), &shards, bytes)?;
         for (name, sql, times) in QUERIES {

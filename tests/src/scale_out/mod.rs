@@ -105,10 +105,10 @@ impl Clusters {
 
     /// What all shards answered so far.
     pub fn moved(&self) -> Moved {
-        self.proxies.iter().map(Proxy::moved).fold(Moved::default(), |all, one| Moved {
-            rows: all.rows + one.rows,
-            bytes: all.bytes + one.bytes,
-        })
+        self.proxies
+            .iter()
+            .map(Proxy::moved)
+            .fold(Moved::default(), |all, one| Moved { rows: all.rows + one.rows, bytes: all.bytes + one.bytes })
     }
 }
 
