@@ -685,21 +685,52 @@ begin atomic
   ) b;
 end;
 
+-- As in user_similarity; and only a variable is sent, not what it is made of.
+create or replace function cotaste_recommend_to(question text, users text[]) returns table (answer text)
+language plpgsql stable rows 1
+set search_path from current
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  wanted_users text[] collate "default" := $2;
+begin
+  return query
+  select recommend_rows(r.kind, r.a, r.b, r.content, r.at, r.flag, r.taste)
+  from (
+    select * from cotaste_recommend_rows()
+    union all
+    select 0, $1, null, null, null, null, null
+    union all
+    select 4, h.user_id, null, h.content_id, h.touched_us, h.disliked = 1, null
+    from cotaste_histories h where h.user_id = any (wanted_users)
+  ) r;
+end
+$$;
+
 create or replace function cotaste_recommend_of(question text, probe text, users text[]) returns table (answer text)
-language sql stable rows 1
-begin atomic
+language plpgsql stable rows 1
+set search_path from current
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  wanted_user text collate "default" := $2;
+  wanted_users text[] collate "default" := $3;
+begin
+  return query
   select recommend_rows(r.kind, r.a, r.b, r.content, r.at, r.flag, r.taste)
   from (
     select 0 as kind, $1 as a, cast(null as text) as b, cast(null as bigint) as content, cast(null as bigint) as at,
       cast(null as boolean) as flag, cast(null as bytea) as taste
     union all
-    select 1, u.user_id, null, null, null, null, u.taste from cotaste_current_tastes u where u.user_id = any ($3)
+    select 1, u.user_id, null, null, null, null, u.taste from cotaste_current_tastes u where u.user_id = any (wanted_users)
     union all
     select 3, c.title, c.genres, c.content_id, null, null, null from contents c
     union all
-    select 4, h.user_id, null, h.content_id, h.touched_us, h.disliked = 1, null from cotaste_histories h where h.user_id = $2
+    select 4, h.user_id, null, h.content_id, h.touched_us, h.disliked = 1, null
+    from cotaste_histories h where h.user_id = wanted_user
   ) r;
-end;
+end
+$$;
 
 create or replace function cotaste_evaluate(question text, first bigint) returns table (answer text)
 language sql stable rows 1

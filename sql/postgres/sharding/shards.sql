@@ -210,6 +210,7 @@ as $$
 declare
   seen cotaste_shards.state;
   r record;
+  adopted json;
   last_id bigint;
 begin
   insert into cotaste_shards.shard (name, host, port, dbname, space, modulus, remainder)
@@ -238,10 +239,14 @@ begin
       ) as all_columns
       from cotaste_shards.reference f
     loop
-      execute format(
-        'insert into %1$I (%2$s) select * from cotaste_shards.ask(cast(null as %1$I), ''select %2$s from @space@.%1$I'', array[%3$L])
-         on conflict (%4$s) do update set (%5$s) = row (%6$s)',
-        r.name, r.all_columns, $1, r.key, r.columns, regexp_replace(r.columns, '(\w+)', 'excluded.\1', 'g'));
+      -- Asked before anything is written: the two in one statement would be refused.
+      execute format('select json_agg(a) from cotaste_shards.ask(cast(null as %1$I), ''select %2$s from @space@.%1$I'', array[%3$L]) a',
+        r.name, r.all_columns, $1) into adopted;
+      execute format('insert into %1$I (%2$s) select %2$s from json_populate_recordset(cast(null as %1$I), $1)
+         on conflict (%3$s) do update set (%4$s) = row (%5$s)',
+        r.name, r.all_columns, r.key, r.columns, regexp_replace(r.columns, '(\w+)', 'excluded.\1', 'g')) using adopted;
+      -- What was written here came from the shard.
+      perform set_config('cotaste.wrote', '', true);
     end loop;
   end if;
   perform cotaste_shards.attach($1, true);
@@ -296,9 +301,10 @@ language plpgsql
 set search_path from current
 as $$
 begin
-  update cotaste_shards.shard s set state = 'left out' where s.name = $1 and s.state = 'in';
+  update cotaste_shards.shard s set state = 'left out' where s.name = $1 and s.state = 'in'
+    and exists (select from cotaste_shards.shard o where o.name <> $1 and o.state = 'in');
   if not found then
-    raise exception using errcode = '22023', message = format('INVALID_ARGUMENT: shard: "%s" is no shard that is taken in', $1);
+    raise exception using errcode = '22023', message = format('INVALID_ARGUMENT: shard: "%s" is no shard that is taken in, or the last one', $1);
   end if;
   perform cotaste_shards.detach($1, false);
   perform cotaste_shards.redirect();
@@ -312,6 +318,11 @@ language plpgsql
 set search_path from current
 as $$
 begin
+  -- In the middle of a split it has users that are another shard's already.
+  if exists (select from cotaste_shards.move m where m.shard = $1) then
+    raise exception using errcode = '55000', message = format('INVALID_ARGUMENT: shard: "%s" is being split', $1),
+      hint = 'Call cotaste_split_shard() again with the same arguments.';
+  end if;
   update cotaste_shards.shard s set state = 'in' where s.name = $1 and s.state = 'left out';
   if not found then
     raise exception using errcode = '22023', message = format('INVALID_ARGUMENT: shard: "%s" is no shard that is left out', $1);

@@ -92,8 +92,9 @@ end
 $$;
 comment on function cotaste_shards.split_copy() is 'part of cotaste_split_shard: copies the users that differ';
 
--- Nobody reads or writes any more, and both sides are compared: each user's events one by one. From here on the old
--- shard is left out, so that a crash before the end leaves answers that say they are partial, and none that are wrong.
+-- Nobody reads or writes any more, and both sides are compared: each user's events one by one. From here on the new shard
+-- answers for what it has. The old one, which has it too, is left out, so that a crash before the end leaves answers that
+-- say they are partial, and none that are wrong.
 create or replace function cotaste_shards.split_switch() returns bigint
 language plpgsql
 set search_path from current
@@ -102,9 +103,6 @@ declare
   m cotaste_shards.move := (select m from cotaste_shards.move m);
   compared bigint;
 begin
-  if (select s.state from cotaste_shards.shard s where s.name = m.shard) = 'left out' then
-    return 0;
-  end if;
   lock table user_behaviors in access exclusive mode;
   lock table cotaste_shards.shard in access exclusive mode;
   for attempt in 1..3 loop
@@ -115,13 +113,14 @@ begin
       hint = 'Something writes to the shard itself. Stop it, and call cotaste_split_shard() again.';
   end if;
   select count(*) into compared from cotaste_shards.moving_to_users;
-  update cotaste_shards.shard s set state = 'left out' where s.name = m.shard;
-  perform cotaste_shards.detach(m.shard, true);
+  update cotaste_shards.shard s set state = 'left out', modulus = 2 * s.modulus where s.name = m.shard;
+  update cotaste_shards.shard s set state = 'in' where s.name = m.new_shard;
+  perform cotaste_shards.detach(m.shard, true), cotaste_shards.attach(m.new_shard, true);
   perform cotaste_shards.redirect();
   return compared;
 end
 $$;
-comment on function cotaste_shards.split_switch() is 'part of cotaste_split_shard: compares and takes the old shard out';
+comment on function cotaste_shards.split_switch() is 'part of cotaste_split_shard: compares, takes the new shard in and the old one out';
 
 create or replace function cotaste_shards.split_take_in() returns void
 language plpgsql
@@ -130,19 +129,15 @@ as $$
 declare
   m cotaste_shards.move := (select m from cotaste_shards.move m);
 begin
-  if (select s.state from cotaste_shards.shard s where s.name = m.new_shard) = 'in' then
-    return;
-  end if;
   lock table user_behaviors in access exclusive mode;
   lock table cotaste_shards.shard in access exclusive mode;
   delete from cotaste_shards.moving_from;
-  update cotaste_shards.shard s set state = 'in', modulus = 2 * s.modulus where s.name = m.shard;
-  update cotaste_shards.shard s set state = 'in' where s.name = m.new_shard;
-  perform cotaste_shards.attach(m.shard, true), cotaste_shards.attach(m.new_shard, true);
+  update cotaste_shards.shard s set state = 'in' where s.name = m.shard;
+  perform cotaste_shards.attach(m.shard, true);
   perform cotaste_shards.redirect();
 end
 $$;
-comment on function cotaste_shards.split_take_in() is 'part of cotaste_split_shard: the moved users leave the old shard, both are taken in';
+comment on function cotaste_shards.split_take_in() is 'part of cotaste_split_shard: the moved users leave the old shard, which is taken in again';
 
 create or replace function cotaste_shards.split_end() returns void
 language plpgsql
@@ -172,20 +167,18 @@ declare
 begin
   perform cotaste_shards.split_begin($1, $2, $3, $4, $5, $6, $7, $8);
   commit;
-  if exists (select from cotaste_shards.shard s where s.name = $1 and s.state = 'in')
-    and exists (select from cotaste_shards.shard s where s.name = $2 and s.state = 'coming')
-  then
+  if exists (select from cotaste_shards.shard s where s.name = $2 and s.state = 'coming') then
     perform cotaste_shards.split_copy();
     commit;
-  end if;
-  if exists (select from cotaste_shards.shard s where s.name = $2 and s.state = 'coming') then
     moved := cotaste_shards.split_switch();
     commit;
+    raise notice 'the events of % users are equal in shards % and %', moved, $1, $2;
+  end if;
+  if exists (select from cotaste_shards.shard s where s.name = $1 and s.state = 'left out') then
     perform cotaste_shards.split_take_in();
     commit;
   end if;
   perform cotaste_shards.split_end();
-  raise notice '% users of shard % are in shard % now', moved, $1, $2;
 end
 $$;
 comment on procedure cotaste_split_shard(text, text, text, integer, text, text, text, text) is

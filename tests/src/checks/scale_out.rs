@@ -262,7 +262,7 @@ fn plans(four: &mut Postgres, report: &mut Report) {
 
 /// What the sockets say was moved.
 fn moved(clusters: &Clusters, four: &mut Postgres, report: &mut Report) {
-    let mut rows_of = |sql: &str| -> Result<(u64, usize)> {
+    let rows_of = |four: &mut Postgres, sql: &str| -> Result<(u64, usize)> {
         four.query(sql)?;
         let before: Vec<_> = clusters.proxies.iter().map(|proxy| proxy.moved()).collect();
         four.query(sql)?;
@@ -273,7 +273,7 @@ fn moved(clusters: &Clusters, four: &mut Postgres, report: &mut Report) {
     };
     report.case("the k most similar users cost at most k rows a shard, the probe and its taste", || {
         for k in [1, 3, 10] {
-            let (rows, _) = rows_of(&format!("select * from similar_users('u6', {k})"))?;
+            let (rows, _) = rows_of(four, &format!("select * from similar_users('u6', {k})"))?;
             ensure!(rows > 0 && rows <= 4 * k + 2, "{rows} rows for k = {k}");
         }
         Ok(())
@@ -285,18 +285,35 @@ fn moved(clusters: &Clusters, four: &mut Postgres, report: &mut Report) {
             "select * from user_analytics('u7')",
             "select * from cotaste_traces('u4')",
         ] {
-            let (rows, shards) = rows_of(sql)?;
+            let (rows, shards) = rows_of(four, sql)?;
             ensure!(shards == 1 && rows <= 10, "{sql}: {rows} rows of {shards} shards");
         }
         Ok(())
     });
     report.case("a content costs a state a shard, an experiment sums of its variants", || {
-        let (rows, _) = rows_of("select * from content_metrics(7)")?;
+        let (rows, _) = rows_of(four, "select * from content_metrics(7)")?;
         ensure!(rows <= 4 * 3, "{rows} rows for a content");
-        let (rows, _) = rows_of("select * from experiment_results('ranker', '2026-03-02T00:00:00Z')")?;
+        let (rows, _) = rows_of(four, "select * from experiment_results('ranker', '2026-03-02T00:00:00Z')")?;
         ensure!(rows <= 4 * 6, "{rows} rows for an experiment");
-        let (rows, _) = rows_of("select * from activity_by_slot")?;
+        let (rows, _) = rows_of(four, "select * from activity_by_slot")?;
         ensure!(rows <= 4 * 4, "{rows} rows for the slots");
+        Ok(())
+    });
+    report.case("a recommendation among too many users moves the tastes of those that are looked at", || {
+        // As if 4 users were too many for one answer: the nearest 3 of each shard, and the users of the last events.
+        four.exec(
+            "insert into cotaste_settings (key, value) values ('recommend_all_users', '4'), ('recommend_nearest', '3')
+             on conflict (key) do update set value = excluded.value;
+             insert into user_behaviors (user_id, content_id, action, occurred_at)
+             select 'u5', 1 + i % 30, 'view', timestamptz '2026-04-01 00:00Z' + i * interval '1 second' from generate_series(1, 1000) i",
+        )?;
+        four.exec("select cotaste_refresh()")?;
+        let plan = plan(four, "select * from cotaste_current_tastes where user_id = any ('{u5,u6}')")?;
+        ensure!(remote(&plan).iter().all(|sql| sql.contains("user_id = ANY")), "{plan:#?}");
+        let (rows, _) = rows_of(four, "select * from recommend('u5', 5)")?;
+        // Of each shard its facts, up to 1,000 last events, 3 of the nearest; 4 tastes; the user's 30 pairs.
+        let known = 4 + 1000 * 2 + 4 * 3 + 1 + 4 + 30;
+        ensure!(rows <= known, "{rows} rows, {known} expected at most");
         Ok(())
     });
 }
@@ -404,7 +421,7 @@ fn grown(clusters: &Clusters, report: &mut Report) -> Result<()> {
         space.query("select count(*) from user_analytics")?;
         let told = space.notices();
         ensure!(told.iter().any(|told| told.contains("PARTIAL_ANSWER")), "{told:?}");
-        ensure!(space.query("select record_behavior('u1', 1, 'view')").is_err(), "a write in between was lost");
+        ensure!(space.query("select cotaste_take_in('first')").is_err(), "users would be counted twice");
         space.exec(&format!("call cotaste_split_shard('first', 'second', {second}, {port}, 'grown')"))?;
         ensure!(space.query("select * from cotaste_verify()")?.is_empty());
         let shards = space.query("select name, modulus, remainder, status from cotaste_shards order by name")?;
