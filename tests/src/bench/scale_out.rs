@@ -36,6 +36,9 @@ pub fn run(options: &Options, figures: &mut Figures) -> Result<()> {
         let clusters = Clusters::start(&options.pg15, &library, number, settings)?;
         let mut space = clusters.space("bench", number)?;
         load(&mut space, users, events)?;
+        for i in 0..number {
+            clusters.connect(i, "bench")?.exec("analyze")?;
+        }
         let subject = |work, unit| Subject { work, engine: "pg15", data: &data, unit };
         let shards = format!("{number} shard{}", if number > 1 { "s" } else { "" });
         let bytes: f64 = (0..number)
