@@ -33,6 +33,9 @@ soak: setup-sqlite setup-postgres setup-cli build-sqlite build-cli build-pg15 bu
 test-cli: setup-sqlite setup-postgres setup-cli build-sqlite build-cli build-pg15 build-tests ## the command-line tool alone (COTASTE_KILLS=20 kills it so often in each case, COTASTE_EVENTS=6000000 streams so many)
 	$(call run_tests,cli) $(if $(ONLY),--only "$(ONLY)")
 
+test-scale-out: setup-postgres build-pg15 build-tests ## one node beside 2 and 4 shards: the same answers, splits, kills
+	$(call run_tests) --engine pg15 --only "scale out"
+
 histories: setup-sqlite setup-postgres build-sqlite build-pg15 build-pg18 build-tests ## 1,000 random histories an engine (COTASTE_HISTORIES says how many)
 	COTASTE_HISTORIES=$${COTASTE_HISTORIES:-1000} $(call run_tests) --only "random histories" $(if $(ENGINE),--engine "$(ENGINE)")
 
@@ -71,6 +74,9 @@ bench-experiments: build-sqlite build-pg15 build-pg18 build-tests ## one experim
 
 bench-recommend: build-sqlite build-pg15 build-pg18 build-tests ## quality of recommendations by the public protocol, their latency and memory
 	$(call run_tests,bench recommend) $(if $(ONLY),--only "$(ONLY)") $(if $(ENGINE),--engine "$(ENGINE)")
+
+bench-scale-out: build-pg15 build-tests ## rows, bytes and CPU of each query on 1, 2 and 4 shards
+	$(call run_tests,bench scale-out)
 
 test-clients: build-sqlite build-pg15 build-tests ## the same questions through every client of both engines
 	tests/clients/run "$(TARGET)" "$(PG15_CONFIG)"

@@ -451,6 +451,6 @@ select key, value from cotaste_meta where key = 'schema_version';
 -- internal: taste_changes, follow_taste, followed_taste, followed_sums, taste_contents, taste_embedding, genre_dimensions, extend_genre_order
 -- internal: posting_changes, apply_postings, posting_length, posting_bitmap, posting_shared, block_changes, apply_block, block_touching
 -- internal: count_postings, counted, rank_users, gather_lists, find_finalists, recommend_rows
--- internal: pair_facts, pair_base, base_number, base_action, content_changes, rating_changes, follow_content, set_content_extent, content_count, content_number, content_trend
+-- internal: pair_facts, pair_base, base_number, base_action, content_changes, rating_changes, follow_content, content_merge, set_content_extent, content_count, content_number, content_trend
 -- internal: event_changes, follow_events, experiment_arms
 -- internal: learn_embeddings, fold_in_embeddings, learned_contents, learned_fingerprint, learned_embedding

@@ -264,6 +264,14 @@ impl Measures {
         Ok(Some(now))
     }
 
+    /// These and those of other users' pairs with the content; an unknown time stays unknown.
+    pub fn merge(mut self, others: &Self) -> Result<Self> {
+        self.totals.merge(&others.totals)?;
+        self.first_us = self.first_us.zip(others.first_us).map(|(a, b)| a.min(b));
+        self.last_us = self.last_us.zip(others.last_us).map(|(a, b)| a.max(b));
+        Ok(self)
+    }
+
     /// Says what is unknown.
     pub fn with_extent(mut self, first_us: Option<i64>, last_us: Option<i64>) -> Self {
         self.first_us = self.first_us.or(first_us);
@@ -362,6 +370,15 @@ mod tests {
             let (first, last) = extent(&new);
             let followed = followed.map(|bytes| Measures::read(&bytes).unwrap().with_extent(first, last).to_bytes().unwrap());
             prop_assert_eq!(followed, of(&new));
+        }
+
+        #[test]
+        fn merging_parts_gives_what_all_pairs_give(
+            a in prop::collection::vec(pair(), 1..6), b in prop::collection::vec(pair(), 1..6)
+        ) {
+            let read = |pairs: &[Facts]| Measures::read(&of(pairs).unwrap()).unwrap();
+            let merged = read(&a).merge(&read(&b)).unwrap().to_bytes().unwrap();
+            prop_assert_eq!(Some(merged), of(&[a, b].concat()));
         }
 
         #[test]

@@ -143,6 +143,12 @@ fn follow_content(measures: Option<&[u8]>, changes: Option<&[u8]>) -> Option<Vec
 }
 
 #[pg_extern]
+fn content_merge_step(state: &[u8], measures: &[u8]) -> Vec<u8> {
+    let merge = |a: Measures, b: Measures| a.merge(&b).and_then(Measures::to_bytes);
+    merge(Measures::read(state).or_report(), Measures::read(measures).or_report()).or_report()
+}
+
+#[pg_extern]
 fn set_content_extent(measures: &[u8], first_us: i64, last_us: i64) -> Vec<u8> {
     let known = Measures::read(measures).or_report().with_extent(Some(first_us), Some(last_us));
     known.to_bytes().or_report()

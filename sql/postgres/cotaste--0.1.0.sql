@@ -933,6 +933,17 @@ create function follow_content(measures bytea, changes bytea) returns bytea
 comment on function follow_content(bytea, bytea) is
   'the measures of a content, or NULL, after changes; NULL when no pair is left';
 
+create function content_merge_step(state bytea, measures bytea) returns bytea
+  language c immutable strict parallel safe cost 20 as 'MODULE_PATHNAME', 'content_merge_step_wrapper';
+comment on function content_merge_step(bytea, bytea) is
+  'part of content_merge: adds measures';
+
+create aggregate content_merge(measures bytea) (
+  sfunc = content_merge_step, stype = bytea, sspace = 256, combinefunc = content_merge_step, parallel = safe
+);
+comment on aggregate content_merge(bytea) is
+  'the measures of a content from those of several parts of its users, each user in one';
+
 create function set_content_extent(measures bytea, first_us bigint, last_us bigint) returns bytea
   language c immutable strict parallel safe as 'MODULE_PATHNAME', 'set_content_extent_wrapper';
 comment on function set_content_extent(bytea, bigint, bigint) is

@@ -40,7 +40,8 @@ pub fn register_aggregates(db: &Connection) -> rusqlite::Result<()> {
     define::<PairFacts>(db, "pair_facts", 8)?;
     define::<PairBase>(db, "pair_base", 9)?;
     define::<ContentChanges>(db, "content_changes", 2)?;
-    define::<RatingChanges>(db, "rating_changes", 2)
+    define::<RatingChanges>(db, "rating_changes", 2)?;
+    define::<ContentMerge>(db, "content_merge", 1)
 }
 
 fn of(a: Args<'_>) -> Result<Measures> {
@@ -147,6 +148,25 @@ impl Group for ContentChanges {
 
     fn finish(&self) -> Result<Value> {
         self.finish_as(|changes| changes)
+    }
+}
+
+/// `content_merge(measures)`
+#[derive(Default)]
+struct ContentMerge(Option<Measures>);
+
+impl Group for ContentMerge {
+    fn push(&mut self, row: &Context<'_>) -> Result<()> {
+        let Some(measures) = blob(row, 0, "measures")?.map(Measures::read).transpose()? else { return Ok(()) };
+        self.0 = Some(match self.0.take() {
+            Some(state) => state.merge(&measures)?,
+            None => measures,
+        });
+        Ok(())
+    }
+
+    fn finish(&self) -> Result<Value> {
+        Ok(self.0.clone().map(Measures::to_bytes).transpose()?.map_or(Value::Null, Value::Blob))
     }
 }
 

@@ -19,6 +19,7 @@ mod reads;
 mod report;
 mod run;
 mod scale;
+mod scale_out;
 mod slt;
 mod sqlite;
 mod surface;

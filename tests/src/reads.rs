@@ -5,6 +5,7 @@ use anyhow::{ensure, Context, Result};
 use std::fs;
 
 /// One read of the list.
+#[derive(Clone)]
 pub struct Read {
     pub name: String,
     pub sql: String,
@@ -12,14 +13,20 @@ pub struct Read {
 
 /// The list, in its order.
 pub fn list() -> Result<Vec<Read>> {
-    let text = fs::read_to_string(crate::repository().join("tests/queries/reads.sql"))?;
+    let reads = of("reads.sql")?;
+    ensure!(reads.len() >= 60, "only {} reads", reads.len());
+    Ok(reads)
+}
+
+/// Another list of that form, of tests/queries.
+pub fn of(name: &str) -> Result<Vec<Read>> {
+    let text = fs::read_to_string(crate::repository().join("tests/queries").join(name))?;
     let (_, reads) = text.split_once("\n\n").context("the list has a header")?;
     let reads: Vec<Read> = reads
         .split("-- ")
         .filter_map(|part| part.split_once('\n'))
         .map(|(name, sql)| Read { name: name.to_string(), sql: sql.trim().trim_end_matches(';').to_string() })
         .collect();
-    ensure!(reads.len() >= 60, "only {} reads", reads.len());
     Ok(reads)
 }
 

@@ -126,6 +126,9 @@ pub fn engine(name: &str, options: &Options) -> Result<bool> {
             };
             let mut host = PostgresHost::new(cluster, start_planted)?;
             checks::postgres(&mut host, (&pg_config, &library), &mut report, &answers)?;
+            if name == "pg15" {
+                checks::scale_out(&pg_config, &library, &mut report);
+            }
         }
         _ => bail!("unknown engine {name}"),
     }

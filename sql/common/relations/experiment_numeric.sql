@@ -104,6 +104,7 @@ from (
                   min(v.variant) over (partition by v.experiment)
                 ) as control_name
               from (
+                /* partial */
                 select
                   experiment,
                   variant,
@@ -192,6 +193,7 @@ from (
                   ) sums
                 ) per_user
                 group by experiment, variant, metric, metric_is_known
+                /* end partial */
               ) v
               left join cotaste_experiment_settings s on s.experiment = v.experiment
             ) t

@@ -103,6 +103,7 @@ from (
                 min(g.variant) over (partition by g.experiment)
               ) as control_name
             from (
+              /* partial */
               select
                 l.experiment,
                 d.dimension,
@@ -135,6 +136,7 @@ from (
               ) d
               where case when $dimension is null then true when check_dimension($dimension) then d.dimension = $dimension end
               group by l.experiment, d.dimension, 3, l.variant, l.goal
+              /* end partial */
             ) g
             left join cotaste_experiment_settings s on s.experiment = g.experiment
           ) t

@@ -78,6 +78,7 @@ from (
             min(d.variant) over (partition by d.experiment)
           ) as control_name
         from (
+          /* partial */
           select
             experiment,
             variant,
@@ -100,6 +101,7 @@ from (
             where k.new_user = 1 or u.first_goal_us is not null
           ) changes
           group by experiment, variant, goal, day_us
+          /* end partial */
         ) d
         left join cotaste_experiment_settings s on s.experiment = d.experiment
       ) t

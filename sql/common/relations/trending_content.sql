@@ -112,6 +112,7 @@ from (
             and coalesce(q.content_id, q.lost_id) is not null
         ) u
         union all
+        /* partial */
         select g.content_id, follow_content(cast(null as bytea), content_changes(cast(null as bytea), g.facts))
         from (
           select
@@ -134,6 +135,7 @@ from (
           group by e.user_id, e.content_id
         ) g
         group by g.content_id
+        /* end partial */
       ) x
       where x.measures is not null
     ) t

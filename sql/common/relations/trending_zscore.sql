@@ -54,11 +54,13 @@ from (
         cast(sum(case when t.period > 0 then t.events else 0 end) as double precision) as total,
         cast(sum(case when t.period > 0 then t.events * t.events else 0 end) as double precision) as squares
       from (
+        /* partial */
         select e.content_id, (a.as_of_us - e.occurred_us) / a.period_us as period, count(*) as events
         from cotaste_events e
         cross join asked a
         where e.weight > 0 and e.occurred_us <= a.as_of_us and e.occurred_us > a.as_of_us - (a.periods + 1) * a.period_us
         group by 1, 2
+        /* end partial */
       ) t
       group by t.content_id
     ) g

@@ -9,6 +9,7 @@ mod experiments;
 mod figures;
 mod helper;
 mod recommend;
+mod scale_out;
 mod sets;
 mod similarity;
 pub use similarity::plain;
@@ -47,6 +48,10 @@ pub fn run(name: &str, options: &Options) -> Result<()> {
         crate::cli::bench::run(options, &mut figures)?;
         return figures.done();
     }
+    if name == "scale-out" {
+        scale_out::run(options, &mut figures)?;
+        return figures.done();
+    }
     let bench: Bench = match name {
         "similarity" => similarity::run,
         "analytics" => analytics::run,
@@ -54,7 +59,7 @@ pub fn run(name: &str, options: &Options) -> Result<()> {
         "embeddings" => embeddings::run,
         "experiments" => experiments::run,
         "recommend" => recommend::run,
-        _ => bail!("there is no bench {name}: analytics, cli, context, embeddings, experiments, recommend, similarity"),
+        _ => bail!("there is no bench {name}: analytics, cli, context, embeddings, experiments, recommend, scale-out, similarity"),
     };
     for engine in ENGINES.into_iter().filter(|name| options.engine.as_deref().is_none_or(|only| only == *name)) {
         on(engine, options, |space| bench(space, engine, options, &mut figures))?;

@@ -33,9 +33,9 @@ const FUNCTIONS: [&str; 74] = [
 
 /// Those of contents' measures.
 #[rustfmt::skip]
-const MEASURE_FUNCTIONS: [&str; 17] = [
+const MEASURE_FUNCTIONS: [&str; 18] = [
     "base_action", "base_number", "pair_base",
-    "day_start_us", "sample_sd", "content_changes", "content_count", "content_number", "content_trend", "cotaste_content_measures", "cotaste_mean_rating",
+    "day_start_us", "sample_sd", "content_changes", "content_count", "content_merge", "content_number", "content_trend", "cotaste_content_measures", "cotaste_mean_rating",
     "follow_content", "pair_facts", "rating_changes", "set_content_extent", "trend_score", "z_score",
 ];
 

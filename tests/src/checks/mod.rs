@@ -24,6 +24,7 @@ mod own_check;
 mod planted;
 mod postgres_only;
 mod privileges;
+mod scale_out;
 mod sqlite_only;
 mod upgrade;
 
@@ -94,6 +95,11 @@ pub fn postgres(
     last(host, report, answers);
     section("server log", report, |report| postgres_only::log(host, report));
     Ok(())
+}
+
+/// One node beside several, on one major: nothing of it depends on the major.
+pub fn scale_out(pg_config: &Path, library: &Path, report: &mut Report) {
+    section("scale out", report, |report| scale_out::run(pg_config, library, report));
 }
 
 fn everywhere(host: &mut dyn Host, report: &mut Report, answers: &Answers) -> Result<()> {
