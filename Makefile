@@ -10,6 +10,7 @@ PG18_FEATURE = pg18
 # cargo_pg(15|18, subcommand): each major has a target directory of its own, so that neither rebuilds the other.
 cargo_pg = PGRX_PG_CONFIG_PATH="$(abspath $(PG$(1)_CONFIG))" CARGO_TARGET_DIR="$(TARGET)/build-pg$(1)" cargo $(2) -p cotaste --no-default-features
 cargo_tests = CARGO_TARGET_DIR="$(TARGET)/tests" cargo $(1) --manifest-path tests/Cargo.toml
+cargo_fuzz = CARGO_TARGET_DIR="$(TARGET)/fuzz" cargo $(1) --manifest-path fuzz/Cargo.toml
 cargo_cli = CARGO_TARGET_DIR="$(TARGET)/cli" cargo $(1) --manifest-path cli/Cargo.toml
 run_tests = "$(TARGET)/tests/debug/cotaste-tests" $(1) --target "$(TARGET)" --pg15 "$(PG15_CONFIG)" --pg18 "$(PG18_CONFIG)"
 # The demo of the dashboards: the seeded catalogue, which has weeks of activity.
@@ -35,6 +36,10 @@ test-cli: setup-sqlite setup-postgres setup-cli build-sqlite build-cli build-pg1
 
 test-scale-out: setup-postgres build-pg15 build-tests ## one node beside 2 and 4 shards: the same answers, splits, kills
 	$(call run_tests) --engine pg15 --only "scale out"
+
+fuzz: ## every reader of core against mutated values, 1,000,000 each (EXECUTIONS=100000000 for the long form, ONLY=context, SEED=2)
+	$(call cargo_fuzz,build --release)
+	"$(TARGET)/fuzz/release/cotaste-fuzz" --executions "$(or $(EXECUTIONS),1000000)" --seed "$(or $(SEED),1)" $(if $(ONLY),--only "$(ONLY)")
 
 histories: setup-sqlite setup-postgres build-sqlite build-pg15 build-pg18 build-tests ## 1,000 random histories an engine (COTASTE_HISTORIES says how many)
 	COTASTE_HISTORIES=$${COTASTE_HISTORIES:-1000} $(call run_tests) --only "random histories" $(if $(ENGINE),--engine "$(ENGINE)")
@@ -102,16 +107,19 @@ fmt: ## format all Rust code
 	cargo fmt --all
 	cargo fmt --all --manifest-path tests/Cargo.toml
 	cargo fmt --manifest-path cli/Cargo.toml
+	cargo fmt --manifest-path fuzz/Cargo.toml
 
 lint: setup-sqlite setup-postgres ## formatting and clippy, warnings denied, for every crate and engine
 	cargo fmt --all --check
 	cargo fmt --all --manifest-path tests/Cargo.toml --check
 	cargo fmt --manifest-path cli/Cargo.toml --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy -q -p cotaste-core --all-targets -- -D warnings
 	cargo clippy -q -p cotaste-sqlite --features loadable,planted -- -D warnings
 	$(call cargo_pg,15,clippy -q) --features $(PG15_FEATURE),planted -- -D warnings
 	$(call cargo_pg,18,clippy -q) --features $(PG18_FEATURE),planted -- -D warnings
 	$(call cargo_cli,clippy -q --release) -- -D warnings
+	$(call cargo_fuzz,clippy -q --release) -- -D warnings
 	$(call cargo_tests,clippy -q) --workspace --all-targets -- -D warnings
 
 build-sqlite: setup-sqlite ## target/cotaste0.so

@@ -117,14 +117,14 @@ impl ExactSum {
             return (0.0, 0);
         }
         let Some(&(top, _)) = settled.digits.last() else { return (0.0, 0) };
-        // The four places from the highest digit down hold more than the bits of a double and of its rounding; what is
-        // below them only tells on which side of them the value lies.
-        let lowest = top.saturating_sub(3);
+        // The three places from the highest digit down hold 63 bits at least, more than a double and its rounding; what is
+        // below them only tells on which side of them the value lies. (Four would not fit: -2^31 and less than 0 below it.)
+        let lowest = top.saturating_sub(2);
         let mut window = 0i128;
         let mut below = 0i64;
         for (k, digit) in &settled.digits {
             match k.checked_sub(lowest) {
-                Some(place @ 0..=3) => window += i128::from(*digit) << (LIMB * place),
+                Some(place @ 0..=2) => window += i128::from(*digit) << (LIMB * place),
                 _ => below = *digit,
             }
         }
@@ -246,5 +246,13 @@ mod tests {
             prop_assert_eq!(crate::sum::scale(mantissa, power - exponent), x);
             prop_assert!(x == 0.0 || (0.5..1.0).contains(&mantissa.abs()));
         }
+    }
+
+    #[test]
+    fn the_lowest_digit_there_is_keeps_its_sign_with_more_below_it() {
+        let lowest = -2_147_483_648.0;
+        assert_eq!(sum(&[(lowest, 0), (-0.25, 0)]).scaled(), (-0.500_000_000_058_207_7, 32));
+        assert_eq!(sum(&[(lowest, 0), (0.25, 0)]).scaled().1, 31);
+        assert_eq!(sum(&[(lowest, 64), (lowest, 32), (lowest, 0), (lowest, -32)]).scaled().0.signum(), -1.0);
     }
 }

@@ -11,8 +11,8 @@ use crate::{Error, Result};
 
 const BINS: usize = 5;
 const LIMB: i64 = 32;
-/// No exponent of a weight reaches bins beyond this.
-const FURTHEST: u64 = 1 << 50;
+/// No bin of a term is further from that of 1, whatever its exponent.
+const FURTHEST: u64 = 1 << 59;
 
 /// An order-free sum. `add` and `merge` commute and associate exactly.
 ///
@@ -98,7 +98,8 @@ impl ReproducibleSum {
         let negative = self.sign_is_negative();
         let mut carry = 0i128;
         for (limb, bin) in limbs.iter_mut().zip(self.bins.iter().rev()) {
-            carry += i128::from(if negative { -*bin } else { *bin });
+            let bin = i128::from(*bin);
+            carry += if negative { -bin } else { bin };
             *limb = (carry & 0xffff_ffff) as u32;
             carry >>= 32;
         }
@@ -148,6 +149,9 @@ impl ReproducibleSum {
         let (terms, top) = (next() as u64, next());
         let mut bins = [0; BINS];
         bins.fill_with(next);
+        if *used == 0 && bins != [0; BINS] || top.unsigned_abs() > FURTHEST {
+            return Err(wrong);
+        }
         Ok(Self { terms, top, used: *used == 1, bins })
     }
 
@@ -281,5 +285,19 @@ mod tests {
             assert_eq!(ReproducibleSum::from_bytes(bytes).map_err(|e| e.code()), Err("CORRUPT_STATE"));
         }
         let _ = ReproducibleSum::from_bytes(&[1; ReproducibleSum::BYTES]).unwrap().scaled();
+    }
+
+    #[test]
+    fn states_that_no_terms_make_are_told_or_read_as_they_are() {
+        let state = |used: u8, top: i64, bin: i64| {
+            let words = [3, top, bin, 0, 0, 0, 0];
+            [&[1, used][..], &words.map(i64::to_le_bytes).concat()].concat()
+        };
+        for (used, top, bin) in [(0, 0, 5), (1, i64::MIN, 5), (1, i64::MAX, 5), (2, 0, 5)] {
+            let read = ReproducibleSum::from_bytes(&state(used, top, bin));
+            assert_eq!(read.map_err(|e| e.code()), Err("CORRUPT_STATE"));
+        }
+        let least = ReproducibleSum::from_bytes(&state(1, 4, i64::MIN)).unwrap();
+        assert_eq!(least.scaled(), (-0.5, 128 + 64));
     }
 }

@@ -61,19 +61,31 @@ pub fn day_start_us(us: i64, zone: &str) -> Result<i64> {
     }
     let day = local(us, zone)?.date();
     let start = find_zone(zone)?.to_ambiguous_zoned(day.to_datetime(civil::Time::midnight())).compatible();
-    let start = start.map(|start| start.timestamp().as_microsecond()).map_err(|_| out_of_range())?;
-    Ok(start.clamp(MIN_US, MAX_US))
+    let start = match start {
+        Ok(start) => start.timestamp().as_microsecond(),
+        // The last days of the year 9999, which jiff's instants do not reach.
+        Err(_) => {
+            let offset = offset_us(us, zone)?;
+            (us + offset).min(MAX_US).div_euclid(DAY_US) * DAY_US - offset
+        }
+    };
+    // A day that began before the range does is cut off by it.
+    Ok(if start > us { MIN_US } else { start.max(MIN_US) })
 }
 
 fn local(us: i64, zone: &str) -> Result<civil::DateTime> {
     if zone == "UTC" {
         return utc(check_epoch_us(us)?);
     }
-    // The offset in force: jiff's instants end a day before the year 9999 does.
+    utc((us + offset_us(us, zone)?).clamp(MIN_US, MAX_US))
+}
+
+/// How far the zone's clock is ahead of UTC.
+fn offset_us(us: i64, zone: &str) -> Result<i64> {
+    // jiff's instants end a day before the year 9999 does.
     let near = check_epoch_us(us)?.clamp(MIN_US, MAX_US - 2 * DAY_US);
     let instant = Timestamp::from_microsecond(near).map_err(|_| out_of_range())?;
-    let offset = i64::from(find_zone(zone)?.to_offset(instant).seconds()) * 1_000_000;
-    utc((us + offset).clamp(MIN_US, MAX_US))
+    Ok(i64::from(find_zone(zone)?.to_offset(instant).seconds()) * 1_000_000)
 }
 
 /// The wall clock in UTC, by arithmetic: it reaches further than jiff's instants do.
@@ -260,6 +272,17 @@ mod tests {
             assert_eq!((text.len(), parse_timestamp(&text)), (27, Ok(us)), "{text}");
         }
         assert!(format_timestamp(MAX_US + 1).is_err() && check_epoch_us(MIN_US - 1).is_err());
+    }
+
+    #[test]
+    fn a_day_starts_in_every_zone_to_the_ends_of_the_range() {
+        assert_eq!(day_start_us(MIN_US + 1, "America/Sao_Paulo"), Ok(MIN_US));
+        for (zone, start) in
+            [("America/Sao_Paulo", "9999-12-31T03:00"), ("Europe/Berlin", "9999-12-30T23:00"), ("UTC", "9999-12-31")]
+        {
+            assert_eq!(day_start_us(MAX_US, zone), parse_timestamp(start), "{zone}");
+            assert!(day_start_us(MIN_US, zone).unwrap() == MIN_US && day_start_us(MAX_US - 3 * DAY_US, zone).is_ok());
+        }
     }
 
     #[test]

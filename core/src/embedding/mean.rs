@@ -95,6 +95,10 @@ impl Mean {
         let mut mean = Self { rows, sums: Vec::new() };
         mean.sums.try_reserve_exact(sums.len())?;
         mean.sums.extend(sums.iter().map(|x| i64::from_le_bytes(*x)));
+        // Nothing a row adds is above 1.
+        if mean.sums.iter().any(|sum| sum.unsigned_abs() > rows << 36) {
+            return Err(wrong);
+        }
         Ok(mean)
     }
 }

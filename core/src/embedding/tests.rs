@@ -137,3 +137,12 @@ fn a_row_that_is_not_finite_is_named() {
     }
     assert!(nearest.add(6, &bytes(&[1.0, 2.0])).is_err());
 }
+
+#[test]
+fn a_mean_of_more_than_its_rows_is_told() {
+    let state = |rows: u64, sum: i64| [rows.to_le_bytes(), sum.to_le_bytes()].concat();
+    assert!(mean::Mean::from_bytes(&state(2, -(2 << 36))).is_ok());
+    for sum in [i64::MIN, (2 << 36) + 1, i64::MAX] {
+        assert_eq!(mean::Mean::from_bytes(&state(2, sum)).map_err(|e| e.code()), Err("CORRUPT_STATE"));
+    }
+}

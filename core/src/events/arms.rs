@@ -71,7 +71,7 @@ impl ArmCounts {
 
     /// Adds what other users did.
     pub fn merge(&mut self, other: &Self) {
-        self.crossover_users += other.crossover_users;
+        self.crossover_users = self.crossover_users.saturating_add(other.crossover_users);
         other.variants.iter().for_each(|(variant, arm)| self.arm(variant, *arm));
     }
 
@@ -130,11 +130,11 @@ impl ArmCounts {
 impl Arm {
     fn with(&self, other: &Self) -> Self {
         Self {
-            users: self.users + other.users,
-            views: self.views + other.views,
-            events: self.events + other.events,
-            converted: self.converted + other.converted,
-            goals: self.goals + other.goals,
+            users: self.users.saturating_add(other.users),
+            views: self.views.saturating_add(other.views),
+            events: self.events.saturating_add(other.events),
+            converted: self.converted.saturating_add(other.converted),
+            goals: self.goals.saturating_add(other.goals),
             first_us: self.first_us.min(other.first_us),
             last_us: self.last_us.max(other.last_us),
         }

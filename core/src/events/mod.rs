@@ -48,6 +48,10 @@ impl<'a> Events<'a> {
             return Err(CORRUPT);
         }
         let [time, arm, kind, content] = widths.map(usize::from);
+        // Somebody is in an experiment; and so there are no more events than bytes.
+        if arm == 0 {
+            return Err(CORRUPT);
+        }
         let (count, first_us, least_content) = (at.length()?, at.signed()?, at.signed()?);
         let length = at.length()?;
         let lists = Reader::new(at.bytes(length)?, CORRUPT);

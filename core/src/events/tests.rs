@@ -139,3 +139,28 @@ fn more_than_the_most_are_left_to_the_log() {
     let one_more = changes_of(&vec![(2, event)], None);
     assert_eq!(follow(Some(&most), &one_more).unwrap(), Some(Vec::new()));
 }
+
+#[test]
+fn a_value_of_more_events_than_bytes_is_told_at_once() {
+    let mut value = Vec::new();
+    crate::bytes::put_head(&mut value, MAGIC);
+    // Four columns without width, and 2^62 events in them.
+    value.extend([0, 0, 0, 0, 0, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x40, 0, 0]);
+    let lists = b"\x01\x01x\x01\x01a\x01\x08view";
+    value.push(lists.len() as u8);
+    value.extend(lists);
+    value.extend([0; PAD]);
+    crate::bytes::seal(&mut value).unwrap();
+    let question = Question { experiment: "x", from_us: 0, to_us: i64::MAX, goal: "view", window_us: None, now_us: 0 };
+    assert_eq!(ArmCounts::default().add(&value, &question).map_err(|e| e.code()), Err("CORRUPT_STATE"));
+    assert_eq!(follow(Some(&value), &[]).map_err(|e| e.code()), Err("CORRUPT_STATE"));
+}
+
+#[test]
+fn counts_end_at_the_end_of_the_range() {
+    let most = [&[0xff; 9][..], &[1]].concat();
+    let state = [&most[..], b"\x01a", &most, &most, &most, &most, &most, &[0, 0]].concat();
+    let mut arms = ArmCounts::from_bytes(&state).unwrap();
+    arms.merge(&arms.clone());
+    assert_eq!(arms.to_bytes(), Ok(state));
+}

@@ -86,6 +86,11 @@ impl Ranking {
     /// ordinals never to return, ascending. `CORRUPT_STATE` when it is not a block; its checksum is not looked at, so a
     /// damaged block can give wrong users.
     pub fn block(&mut self, first: u32, counters: &[u8], block: &[u8], excluded: &[u32]) -> Result<()> {
+        self.block_of(first, counters, 0, block, excluded)
+    }
+
+    /// The same with counters from ordinal `begin`, which is not above `first`.
+    fn block_of(&mut self, first: u32, counters: &[u8], begin: u32, block: &[u8], excluded: &[u32]) -> Result<()> {
         let (sizes, sketches) = block::read(block)?;
         let Some(end) = first.checked_add(SLOTS as u32 - 1) else {
             return Err(Error::invalid("first", "the ordinals of the block do not fit 32 bits"));
@@ -95,7 +100,7 @@ impl Ranking {
         }
         let within = excluded.partition_point(|ordinal| *ordinal < first)..excluded.partition_point(|o| *o <= end);
         let excluded = excluded.get(within).unwrap_or_default();
-        let shared = shared_from(first, counters);
+        let shared = shared_from(first.saturating_sub(begin), counters);
         let groups = sizes.as_chunks::<GROUP>().0.iter().zip(shared.as_chunks::<GROUP>().0);
         for (group, (sizes, shared)) in groups.enumerate() {
             let sizes = sizes.map(u32::from_le_bytes);

@@ -223,3 +223,23 @@ fn what_cannot_be_ranked_is_told() {
     assert_eq!(ranking.block(0, &[], &block[1..], &[]).map_err(|e| e.code()), Err("CORRUPT_STATE"));
     assert_eq!(Probe::new(b"x", &world.order).map_err(|e| e.code()).err(), Some("CORRUPT_STATE"));
 }
+
+#[test]
+fn a_block_of_a_far_number_costs_no_more_than_a_near_one() {
+    let order = GenreOrder::default();
+    let probe = taste(&(vec![5], vec![]));
+    let block = |slot| {
+        let mut built = BlockBuilder::new(None).unwrap();
+        built.set(slot, &probe, &order).unwrap();
+        built.finish().unwrap()
+    };
+    let list = crate::posting::apply(None, &[0xff03], &[]).unwrap();
+    let last = (1i64 << 24) - 1;
+    let blocks = gather_all([(0, block(1)), (last, block(3))].into_iter());
+    let mut rows = vec![0; gather::row_len(list.as_deref().unwrap()).unwrap()];
+    gather::write_row(&mut rows, 5, 0xffff, list.as_deref().unwrap()).unwrap();
+    let postings = gather::finish(&rows).unwrap();
+    let (postings, blocks) = (gather::Gathered::read(&postings).unwrap(), gather::Gathered::read(&blocks).unwrap());
+    let ranking = Ranking::new(Probe::new(&probe, &order).unwrap(), 1.0, 0.0, 9).unwrap();
+    assert_eq!(finalists(ranking, postings, blocks, &probe, &[], || ()), Ok(vec![u32::MAX - 252]));
+}

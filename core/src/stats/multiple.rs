@@ -70,13 +70,18 @@ pub mod state {
         let mut rows: Vec<(i64, f64)> = Vec::new();
         rows.try_reserve_exact(state.len() / ROW)?;
         let (records, rest) = state.as_chunks::<ROW>();
+        const CORRUPT: Error = Error::corrupt("p values", "is not the state of an adjustment");
         if !rest.is_empty() {
-            return Err(Error::corrupt("p values", "is not the state of an adjustment"));
+            return Err(CORRUPT);
         }
         for record in records {
             let word =
                 |at: usize| record.iter().skip(at).take(8).rev().fold(0u64, |word, byte| word << 8 | u64::from(*byte));
-            rows.push((word(0) as i64, f64::from_bits(word(8))));
+            let p = f64::from_bits(word(8));
+            if !(p.is_nan() || (0.0..=1.0).contains(&p)) {
+                return Err(CORRUPT);
+            }
+            rows.push((word(0) as i64, p));
         }
         rows.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
         let p_values: Vec<Option<f64>> = rows.into_iter().map(|(_, p)| Some(p).filter(|p| !p.is_nan())).collect();
@@ -132,5 +137,14 @@ mod tests {
         }
         assert_eq!(state::finish(&[0; 17], holm).map_err(|e| e.code()), Err("CORRUPT_STATE"));
         assert_eq!(state::finish(&[], holm).unwrap(), "[]");
+    }
+
+    #[test]
+    fn a_state_with_what_is_no_p_value_is_told() {
+        let row = |p: f64| [1i64.to_le_bytes(), p.to_le_bytes()].concat();
+        assert!(state::finish(&row(0.5), holm).is_ok());
+        for p in [-1e-9, 1.5, f64::INFINITY] {
+            assert_eq!(state::finish(&row(p), holm).map_err(|e| e.code()), Err("CORRUPT_STATE"));
+        }
     }
 }
