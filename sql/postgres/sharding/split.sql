@@ -109,7 +109,7 @@ begin
     exit when cotaste_shards.split_copy() = 0;
   end loop;
   if cotaste_shards.split_copy() > 0 then
-    raise exception using errcode = '55000', message = 'CORRUPT_STATE: the two sides of the split still differ',
+    raise exception using errcode = 'XX001', message = 'CORRUPT_STATE: the two sides of the split still differ',
       hint = 'Something writes to the shard itself. Stop it, and call cotaste_split_shard() again.';
   end if;
   select count(*) into compared from cotaste_shards.moving_to_users;

@@ -243,7 +243,11 @@ fn plans(four: &mut Postgres, report: &mut Report) {
         ] {
             let plan = plan(four, sql)?;
             let remote = remote(&plan);
-            ensure!(remote.len() >= 4 && remote.len() % 4 == 0, "{sql} asks {} times: {plan:#?}", remote.len());
+            ensure!(
+                remote.len() >= 4 && remote.len().is_multiple_of(4),
+                "{sql} asks {} times: {plan:#?}",
+                remote.len()
+            );
             for asked in remote {
                 ensure!(
                     from.iter().any(|view| asked.contains(&format!("FROM cotaste_sharding.{view}"))),

@@ -77,7 +77,7 @@ impl Clusters {
         for name in COORDINATOR {
             coordinator.exec(&script(name)?).with_context(|| name.to_string())?;
         }
-        Ok(Postgres::connect(&self.coordinator, "postgres", database)?)
+        Postgres::connect(&self.coordinator, "postgres", database)
     }
 
     /// Adds data cluster `i` as the shard `s<i + 1>`.
