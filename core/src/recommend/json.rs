@@ -38,7 +38,9 @@ impl Question {
     pub fn read(json: &str) -> Result<Self> {
         let members: Members =
             serde_json::from_str(json).map_err(|_| Error::invalid("question", "is not one of recommend"))?;
-        let trend = |(content, score): (i64, String)| score.parse().ok().map(|score| (content, score));
+        let trend = |(content, score): (i64, String)| {
+            score.parse().ok().filter(|score: &f64| score.is_finite()).map(|score| (content, score))
+        };
         Ok(Self {
             trends: members.trends.unwrap_or_default().into_iter().filter_map(trend).collect(),
             user: members.user,

@@ -86,3 +86,12 @@ fn settings_and_arguments_are_checked() {
     assert!(Ask::new(None, Some(f64::NAN), None, None, None).is_err());
     assert!(Ask::new(None, None, None, Some("[1,\"2\"]"), None).is_err());
 }
+
+#[test]
+fn a_trend_that_is_no_number_is_none() {
+    let question = Question::read(r#"{"trends":{"1":"1e999","2":"NaN","3":"x","4":"2.5"},"settings":{}}"#).unwrap();
+    let json = answer(&question, &mut gather(&[vec![1, 2]], &GENRES), &|| Ok(())).unwrap();
+    let rows: Vec<serde_json::Value> = serde_json::from_str(&json).unwrap();
+    assert!(rows.iter().all(|row| row["score"].is_f64()), "{json}");
+    assert_eq!((&rows[0]["content_id"], &rows[0]["score"]), (&4.into(), &3.5.into()));
+}
