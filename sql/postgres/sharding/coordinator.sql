@@ -194,7 +194,7 @@ declare
 begin
   if current_setting('cotaste.wrote', true) = cast(pg_current_xact_id_if_assigned() as text) then
     raise exception using errcode = '25001',
-      message = 'UNCOMMITTED: this answer comes from the shards'' own connections, which do not see what this transaction wrote',
+      message = 'NOT_COMMITTED: this answer comes from the shards'' own connections, which do not see what this transaction wrote',
       hint = 'Commit first, or ask the view without arguments.';
   end if;
   perform cotaste_shards.mark() where shards is null;

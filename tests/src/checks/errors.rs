@@ -209,7 +209,7 @@ fn raised(host: &mut dyn Host, documented: &BTreeMap<String, Vec<String>>, answe
     let unprovoked: Vec<_> = documented.keys().filter(|code| !codes.contains(*code)).map(String::as_str).collect();
     // Memory refused and caught panics have tests of their own.
     // The last three are a coordinator's.
-    let others = ["INTERNAL_ERROR", "NOT_OFFERED", "OUT_OF_MEMORY", "PARTIAL_ANSWER", "SHARD_DOWN"];
+    let others = ["INTERNAL_ERROR", "NOT_COMMITTED", "NOT_OFFERED", "OUT_OF_MEMORY", "PARTIAL_ANSWER", "SHARD_DOWN"];
     ensure!(unprovoked == others, "{unprovoked:?}");
     Ok(())
 }

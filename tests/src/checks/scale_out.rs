@@ -343,7 +343,7 @@ fn errors(two: &mut Postgres, report: &mut Report) {
         let inside = two.value("select count(*) from user_behaviors where user_id = 'u1'")?;
         let refused = two.query("select * from similar_users('u1')").err().context("an answer without the write")?;
         two.exec("rollback")?;
-        ensure!(refused.code() == Some("UNCOMMITTED"), "{refused}");
+        ensure!(refused.code() == Some("NOT_COMMITTED"), "{refused}");
         ensure!(inside.parse::<i64>()? == before.parse::<i64>()? + 1);
         ensure!(two.value("select count(*) from user_behaviors where user_id = 'u1'")? == before);
         Ok(())
