@@ -55,7 +55,7 @@ language sql stable parallel safe
 begin atomic
   select g.content_id, follow_content(null, content_changes(null, g.facts))
   from (
-    select e.content_id, pair_facts(e.action, e.rating, e.weight, e.occurred_us, e.id, $1, p.trending_user_cap) as facts
+    select e.content_id, pair_facts(e.action, e.rating, e.weight, e.occurred_us, e.id, $1, p.trending_user_cap, null) as facts
     from cotaste_events e
     cross join cotaste_parameters p
     where e.occurred_us <= $2
@@ -209,7 +209,8 @@ declare
   place integer;
 begin
   select regexp_match(
-    s.text, 'create or replace function ' || relation || '\((.*?)\) returns .*?\nbegin atomic\n.*?\nfrom \(\n(.*?)\n\) r(?:\nwhere [^\n]*)?;\nend;'
+    -- Where a function keeps its plan, the text is that of another.
+    s.text, 'create or replace function (?:cotaste_' || relation || '_of|' || relation || ')\((.*?)\) returns .*?\nbegin atomic\n.*?\nfrom \(\n(.*?)\n\) r(?:\nwhere [^\n]*)?;\nend;'
   ) into strict found_text
   from cotaste_space_sql() s (text)
   where s.text like '%create or replace function ' || relation || '(%';

@@ -29,6 +29,11 @@ begin
   if old.name is null or old.state <> 'in' then
     raise exception using errcode = '22023', message = format('INVALID_ARGUMENT: shard: "%s" is no shard that is taken in', $1);
   end if;
+  -- What is kept of purged events has no events to be copied and compared by.
+  if (select a.answer from cotaste_shards.ask(cast(null as bigint), 'select count(*) from @space@.cotaste_base', array[$1]) a (answer)) > 0 then
+    raise exception using errcode = '0A000', message = format('NOT_OFFERED: shard: "%s" has purged events, and is not split', $1),
+      hint = 'Split shards before they purge.';
+  end if;
   insert into cotaste_shards.move (shard, new_shard) values ($1, $2);
   insert into cotaste_shards.shard (name, host, port, dbname, space, modulus, remainder, state)
   values ($2, $3, $4, $5, $6, 2 * old.modulus, old.remainder + old.modulus, 'coming');
