@@ -84,7 +84,8 @@ fn plain(engine: &RefCell<Box<dyn Engine>>, sql: &str, from: &str, to: &str) -> 
 /// What is compared counts the same.
 fn check(engine: &RefCell<Box<dyn Engine>>, users: &str, from: &str, to: &str) -> Result<()> {
     let ours = results("variant, users, views, conversions, conversion_events", from, to);
-    let (ours, plain) = (engine.borrow_mut().query(&ours)?, engine.borrow_mut().query(users)?);
+    let ours = engine.borrow_mut().query(&ours)?;
+    let plain = engine.borrow_mut().query(users)?;
     ensure!(ours == plain && !ours.is_empty(), "experiment_results counts {ours:?}, plain SQL {plain:?}");
     Ok(())
 }
