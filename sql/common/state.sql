@@ -148,8 +148,8 @@ from (
   union
   select u.user_id from cotaste_user_events u where u.too_many
 ) u
-join cotaste_events e on e.user_id = u.user_id
-where not (select p.stale from cotaste_parameters p)
+cross join cotaste_events e
+where e.user_id = u.user_id and not (select p.stale from cotaste_parameters p)
 union all
 select e.*
 from cotaste_parameters p
