@@ -42,6 +42,9 @@ where id > ?1 or ?1 is null order by id limit ?2
 -- content embeddings
 select content_id, model, dim, embedding_json(embedding), updated_at from content_embeddings order by content_id, model
 
+-- kept
+select user_id, content_id, base from cotaste_base order by user_id, content_id
+
 -- learned
 select model, learned, learned_at from cotaste_learned order by model
 
@@ -78,6 +81,9 @@ copy user_behaviors (id, user_id, content_id, action, rating, progress, context,
 insert into content_embeddings (content_id, model, dim, embedding, updated_at)
 values ($1, $2, $3, to_embedding(cast($4 as text)), cast(cast($5 as text) as timestamptz))
 on conflict (content_id, model) do nothing
+
+-- kept of a pair
+insert into cotaste_base (user_id, content_id, base) values ($1, $2, $3) on conflict (user_id, content_id) do nothing
 
 -- learned model
 insert into cotaste_learned (model, learned, learned_at) values ($1, $2, cast(cast($3 as text) as timestamptz))

@@ -24,19 +24,22 @@ from (
   where q.content_id is not null and q.due_us <= k.now_us
   union
   select s.user_id, s.content_id, k.now_us
-  from cotaste_user_contents s
-  cross join cotaste_clock k
-  where s.user_id in (select q.user_id from cotaste_queue q where q.content_id is null and q.due_us <= (select c.now_us from cotaste_clock c))
+  from cotaste_clock k
+  cross join (select distinct q.user_id from cotaste_queue q where q.content_id is null and q.due_us <= (select c.now_us from cotaste_clock c)) q
+  cross join cotaste_user_contents s
+  where s.user_id = q.user_id
   union
   select b.user_id, b.content_id, k.now_us
-  from user_behaviors b
-  cross join cotaste_clock k
-  where b.user_id in (select q.user_id from cotaste_queue q where q.content_id is null and q.due_us <= (select c.now_us from cotaste_clock c))
+  from cotaste_clock k
+  cross join (select distinct q.user_id from cotaste_queue q where q.content_id is null and q.due_us <= (select c.now_us from cotaste_clock c)) q
+  cross join user_behaviors b
+  where b.user_id = q.user_id
   union
   select b.user_id, b.content_id, k.now_us
-  from cotaste_base b
-  cross join cotaste_clock k
-  where b.user_id in (select q.user_id from cotaste_queue q where q.content_id is null and q.due_us <= (select c.now_us from cotaste_clock c))
+  from cotaste_clock k
+  cross join (select distinct q.user_id from cotaste_queue q where q.content_id is null and q.due_us <= (select c.now_us from cotaste_clock c)) q
+  cross join cotaste_base b
+  where b.user_id = q.user_id
 ) p
 where not (select m.stale from cotaste_parameters m);
 

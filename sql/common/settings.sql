@@ -26,7 +26,7 @@ insert into cotaste_settings (key, value, description) values
   ('co_occurrence_shrinkage', '10', 'how many users without information the lift and the similarity of two contents are shrunk by'),
   ('embedding_model', '', 'the model similar_content uses when a content has embeddings of several'),
   ('conversion_action', 'complete', 'the action that is a conversion in experiments when no goal is given'),
-  ('retention_days', '', 'cotaste_refresh() purges events older than so many days, as purge_behaviors does; empty for never'),
+  ('retention_days', '', 'cotaste_refresh() purges events older than so many days, as purge_behaviors does; empty or 0 for never'),
   ('health_pending_keys', '10000', 'cotaste_health is degraded when more keys are pending, unhealthy at ten times as many'),
   ('health_pending_minutes', '15', 'cotaste_health is degraded when a key is pending for longer, unhealthy at ten times as long'),
   ('health_expired_share', '0.5', 'cotaste_health is degraded when more of the cached neighbours are past their life, 0 to 1'),

@@ -237,7 +237,8 @@ from (
 ) p;
 
 -- What the folded tastes do not know of who touched what: pairs that are pending; a user without content whose folded
--- contents do not hold, and then all of the user's; and everything when the state is out of date as a whole.
+-- contents do not hold, and then all of the user's; and everything when the state is out of date as a whole. What is
+-- pending stands left of a cross join, here and elsewhere: else SQLite, once it has analysed, may walk the log instead.
 create view cotaste_touch_changes as
 select q.user_id, cast(null as bigint) as content_id, 0 as touched
 from cotaste_queue q
@@ -248,16 +249,16 @@ from (
   select distinct q.user_id from cotaste_queue q
   where q.content_id is null and q.due_us <= (select k.now_us from cotaste_clock k)
 ) q
-join user_behaviors b on b.user_id = q.user_id
-where b.action <> 'skip' and to_epoch_us(b.occurred_at) <= (select k.now_us from cotaste_clock k)
+cross join user_behaviors b
+where b.user_id = q.user_id and b.action <> 'skip' and to_epoch_us(b.occurred_at) <= (select k.now_us from cotaste_clock k)
 union all
 select b.user_id, b.content_id, 1 as touched
 from (
   select distinct q.user_id from cotaste_queue q
   where q.content_id is null and q.due_us <= (select k.now_us from cotaste_clock k)
 ) q
-join cotaste_base b on b.user_id = q.user_id
-where b.touches > 0
+cross join cotaste_base b
+where b.user_id = q.user_id and b.touches > 0
 union all
 select
   q.user_id, q.content_id,

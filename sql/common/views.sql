@@ -21,6 +21,22 @@ select
   coalesce((select value from cotaste_settings where key = 'time_zone'), 'UTC') as time_zone,
   (select taste_settings from cotaste_taste_settings) as taste_settings;
 
+-- The settings that are numbers, by patterns of LIKE, and which of them are whole.
+create view cotaste_number_settings as
+select 'jaccard_weight' as key, 0 as is_whole
+union all select 'similar_users_k', 1 union all select 'neighbours_k', 1 union all select 'recommend_k', 1
+union all select 'recommend_all_users', 1 union all select 'recommend_nearest', 1 union all select 'fold_at', 1
+union all select 'trending_k', 1 union all select 'trending_user_cap', 1 union all select 'similar_content_k', 1
+union all select 'retention_days', 1 union all select 'cosine_weight', 0 union all select 'cache_ttl_hours', 0
+union all select 'recommend_recency', 0 union all select 'recommend_lambda', 0 union all select 'recommend_heavy_users', 0
+union all select 'recommend_genre_weight', 0 union all select 'recommend_self_weight', 0
+union all select 'recommend_novelty', 0 union all select 'recommend_model_weight', 0
+union all select 'taste_half_life_hours', 0 union all select 'trending_half_life_hours', 0
+union all select 'rating_prior_weight', 0 union all select 'co_occurrence_shrinkage', 0
+union all select 'health_pending_keys', 0 union all select 'health_pending_minutes', 0
+union all select 'health_expired_share', 0 union all select 'health_bad_context_share', 0
+union all select 'action_weight.%', 0 union all select 'experiment_weight.%', 0;
+
 -- The four slots with their hours, in their order.
 create view cotaste_slots as
 select 1 as position, 'morning' as slot, 7 as hours

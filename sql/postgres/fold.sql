@@ -480,7 +480,7 @@ begin
     return 0;
   end if;
   folded := cotaste_fold_pending("limit");
-  select cast(s.value as bigint) into retention_days from cotaste_settings s where s.key = 'retention_days' and s.value <> '';
+  select cast(s.value as bigint) into retention_days from cotaste_settings s where s.key = 'retention_days' and s.value <> '' and cast(s.value as bigint) > 0;
   if retention_days is not null then
     perform purge_behaviors(retention_days, false, 20000);
   end if;

@@ -156,6 +156,38 @@ referencing old table as gone new table as written for each statement execute fu
 create or replace trigger cotaste_contents_truncate after truncate on contents
 for each statement execute function cotaste_follow_contents();
 
+create or replace function cotaste_check_setting() returns trigger
+language plpgsql
+set search_path from current
+as $$
+declare
+  is_whole integer;
+  is_right boolean;
+begin
+  select max(n.is_whole) into is_whole from cotaste_number_settings n where new.key like n.key;
+  if is_whole is null or new.key = 'retention_days' and new.value = '' then
+    return new;
+  end if;
+  is_right := new.value ~ case is_whole
+    when 1 then '^\s*[-+]?\d+\s*$' else '^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,3})?\s*$'
+  end;
+  if is_right then
+    is_right := abs(cast(new.value as numeric)) <= 1e15;
+  end if;
+  if not is_right then
+    raise exception using errcode = '22023',
+      message = format('INVALID_ARGUMENT: value: "%s" of the setting %s is not a%s number up to 1e15',
+        left(new.value, 64), new.key, case is_whole when 1 then ' whole' else '' end),
+      hint = 'Pass a value of the documented range.';
+  end if;
+  return new;
+end
+$$;
+comment on function cotaste_check_setting() is 'refuses settings that are no numbers where numbers are needed';
+
+create or replace trigger cotaste_settings_check before insert or update on cotaste_settings
+for each row execute function cotaste_check_setting();
+
 create or replace function cotaste_follow_settings() returns trigger
 language plpgsql
 set search_path from current

@@ -166,7 +166,8 @@ from (
     from (
       select distinct q.user_id from cotaste_queue q where coalesce(q.content_id, q.lost_id) = ?1 and q.due_us <= ?2
     ) q
-    join cotaste_user_contents s on s.user_id = q.user_id and s.content_id = ?1
+    cross join cotaste_user_contents s
+    where s.user_id = q.user_id and s.content_id = ?1
   ) f
 );
 

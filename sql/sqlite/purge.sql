@@ -3,7 +3,7 @@
 -- after the cut bounds what the index has to give. ?1 is the cut, ?2 that text, ?3 and ?4 time and id of the last event.
 
 -- retention
-select cast(value as integer) from cotaste_settings where key = 'retention_days' and value <> '';
+select cast(value as integer) from cotaste_settings where key = 'retention_days' and cast(value as integer) > 0;
 
 -- previewed
 select events from purge_preview(?1) where part = 'purged';
@@ -56,7 +56,8 @@ from (
       from user_behaviors b
       where b.occurred_at < ?2 and to_epoch_us(b.occurred_at) < ?1 and (b.occurred_at, b.id) <= (?3, ?4)
     ) k
-    join cotaste_base s on s.user_id = k.user_id and s.content_id = k.content_id
+    cross join cotaste_base s
+    where s.user_id = k.user_id and s.content_id = k.content_id
   ) r
   cross join cotaste_parameters p
   group by r.user_id, r.content_id

@@ -247,6 +247,34 @@ begin
   select b.user_id from cotaste_base b where b.content_id in (old.content_id, new.content_id);
 end;
 
+create trigger if not exists cotaste_settings_check_insert before insert on cotaste_settings
+when exists (
+  select 1 from cotaste_number_settings n
+  where new.key like n.key and (new.value <> '' or new.key <> 'retention_days')
+    -- A cast has an affinity: text that is a number is compared as one, other text is above all numbers.
+    and not (
+      new.value <= cast(1e15 as real) and new.value >= cast(-1e15 as real)
+      and (n.is_whole = 0 or trim(new.value) not glob '*[^0-9+-]*')
+    )
+)
+begin
+  select raise(abort, 'INVALID_ARGUMENT: value: the setting is not a number, or not a whole one. Pass a value of the documented range.');
+end;
+
+create trigger if not exists cotaste_settings_check_update before update on cotaste_settings
+when exists (
+  select 1 from cotaste_number_settings n
+  where new.key like n.key and (new.value <> '' or new.key <> 'retention_days')
+    -- A cast has an affinity: text that is a number is compared as one, other text is above all numbers.
+    and not (
+      new.value <= cast(1e15 as real) and new.value >= cast(-1e15 as real)
+      and (n.is_whole = 0 or trim(new.value) not glob '*[^0-9+-]*')
+    )
+)
+begin
+  select raise(abort, 'INVALID_ARGUMENT: value: the setting is not a number, or not a whole one. Pass a value of the documented range.');
+end;
+
 create trigger if not exists cotaste_settings_insert after insert on cotaste_settings
 begin
   insert into cotaste_parameters (

@@ -211,7 +211,8 @@ impl<'a> Work<'a> {
         }
         if self.step == Step::State {
             self.target.batch_execute(sql::named(SQL, "analyze"))?;
-            self.target.batch_execute("select cotaste_refresh()")?;
+            // Not by a refresh, which would purge where the source has not yet.
+            self.target.batch_execute("select cotaste_rebuild()")?;
             self.note(Step::Done, Value::Null)?;
         }
         self.source.connection.execute_batch("rollback")?;
@@ -256,14 +257,19 @@ impl<'a> Work<'a> {
         Ok(self.target.batch_execute("commit")?)
     }
 
+    /// Embeddings, and what is kept of purged events.
     fn embeddings(&mut self) -> Result<()> {
         let embeddings = self.source.query(sql::named(SQL, "content embeddings"), &[])?;
+        let kept = self.source.query(sql::named(SQL, "kept"), &[])?;
         let learned = self.source.query(sql::named(SQL, "learned"), &[])?;
         let contents = self.source.query(sql::named(SQL, "learned contents"), &[])?;
         self.target.batch_execute("begin")?;
-        for (name, table) in
-            [("content embedding", embeddings), ("learned model", learned), ("learned content", contents)]
-        {
+        for (name, table) in [
+            ("kept of a pair", kept),
+            ("content embedding", embeddings),
+            ("learned model", learned),
+            ("learned content", contents),
+        ] {
             let statement = self.target.prepare(sql::named(SQL, name))?;
             for row in &table.rows {
                 let values: Vec<&(dyn ToSql + Sync)> = row.iter().map(|value| value as _).collect();

@@ -19,8 +19,8 @@ members as (
     posting_bitmap(apply_postings(p.users, (
       select posting_changes(u.ord % 65536, false)
       from changed_users d
-      join cotaste_users u on u.user_id = d.user_id
-      where u.ord / 65536 = p.chunk
+      cross join cotaste_users u
+      where u.user_id = d.user_id and u.ord / 65536 = p.chunk
     ))) as members
   from cotaste_postings p
   where p.content_id = $1 and not (select m.stale from cotaste_parameters m)
@@ -64,8 +64,8 @@ counted as (
   union all
   select s.content_id, 0, 1
   from changed_members u
-  join cotaste_user_contents s on s.user_id = u.user_id
-  where s.touches > 0
+  cross join cotaste_user_contents s
+  where s.user_id = u.user_id and s.touches > 0
     and not exists (select 1 from changed d where d.user_id = s.user_id and d.content_id = s.content_id)
   union all
   select t.content_id, 1, case when m.user_id is null then 0 else 1 end

@@ -132,6 +132,25 @@ pub fn run(host: &mut SqliteHost, report: &mut Report) -> Result<()> {
         ensure!(!output.status.success(), "-safe is what it says: .load is refused");
         Ok(())
     });
+    report.case("analysed, with nothing pending, no read of the state walks the log", || {
+        let path = host.fresh_path();
+        let mut engine = host.open(&path)?;
+        engine.exec("select cotaste_init()")?;
+        engine.exec(include_str!("../../cases/cancel-data.sql"))?;
+        engine.exec("select cotaste_refresh(); analyze")?;
+        for view in
+            ["cotaste_touch_changes", "cotaste_other_events", "cotaste_unfolded_contents", "cotaste_pending_touches"]
+        {
+            let plan = engine.query(&format!("explain query plan select * from {view}"))?;
+            let lines: Vec<&str> = plan.iter().filter_map(|row| row.last()).map(String::as_str).collect();
+            for (before, line) in lines.iter().zip(&lines[1..]) {
+                let log =
+                    ["SCAN b", "SCAN e"].iter().any(|scan| *line == *scan || line.starts_with(&format!("{scan} ")));
+                ensure!(!log || before.starts_with("SCAN p"), "{view}: {lines:#?}");
+            }
+        }
+        Ok(())
+    });
     report.case("what is forgotten is not in the file's bytes after secure_delete or VACUUM", || {
         for (before, after) in [("pragma secure_delete = on", "select 1"), ("pragma secure_delete = off", "vacuum")] {
             let path = host.fresh_path();

@@ -30,6 +30,7 @@ update cotaste_settings set value = '0.6' where key = 'jaccard_weight';
 insert into cotaste_settings (key, value) values ('action_weight.dance', '2');
 insert into user_behaviors (user_id, content_id, action) values ('odd', 1, 'dance');
 delete from cotaste_settings where key = 'action_weight.search';
+select purge_behaviors(60);
 ";
 
 pub fn run(tool: &Tool, report: &mut Report) -> Result<()> {
