@@ -30,7 +30,7 @@ update cotaste_settings set value = '0.6' where key = 'jaccard_weight';
 insert into cotaste_settings (key, value) values ('action_weight.dance', '2');
 insert into user_behaviors (user_id, content_id, action) values ('odd', 1, 'dance');
 delete from cotaste_settings where key = 'action_weight.search';
-select purge_behaviors(60);
+select purge_behaviors(cast(julianday('now') - julianday((select occurred_at from user_behaviors order by occurred_at limit 1 offset 3000)) as integer));
 ";
 
 pub fn run(tool: &Tool, report: &mut Report) -> Result<()> {
@@ -66,6 +66,8 @@ pub fn run(tool: &Tool, report: &mut Report) -> Result<()> {
             let ended = target.run(&arguments)?.ok()?;
             ensure!(ended.number("asked")? >= 60, "{}", ended.json);
             same_rows(&source, &target)?;
+            let kept = source.count("select count(*) from cotaste_base")?;
+            ensure!(kept > 0 && kept == target.count("select count(*) from cotaste_base")?, "{kept} purged pairs");
             target.run(&["verify"])?.ok()?;
             let last = target.count("select max(id) from user_behaviors")?;
             ensure!(target.count("select record_behavior('new', 1, 'view')")? > last, "ids go on");
