@@ -84,7 +84,8 @@ create table if not exists content_embeddings (
 
 create index if not exists content_embeddings_model_dim on content_embeddings (model, dim);
 
--- What built-in functions can see. That the numbers are finite is seen when they are read.
+-- What built-in functions can see. That the numbers are finite is seen when they are read. Another dimension is looked
+-- for below and above, which the index answers; <> would read every embedding of the model.
 create trigger if not exists content_embeddings_check_insert before insert on content_embeddings
 begin
   select case
@@ -98,7 +99,8 @@ begin
     when length(new.embedding) % 4 > 0 then raise(abort, 'INVALID_ARGUMENT: embedding: has a number of bytes that is not a multiple of 4. Pass a value of the documented range.')
     when length(new.embedding) > 64000 then raise(abort, 'INVALID_ARGUMENT: embedding: has more than 16000 numbers. Pass a value of the documented range.')
     when new.dim is not length(new.embedding) / 4 then raise(abort, 'INVALID_ARGUMENT: dim: is not the number of numbers of the embedding. Pass a value of the documented range.')
-    when exists (select 1 from content_embeddings e where e.model = new.model and e.dim <> new.dim and e.content_id <> new.content_id) then raise(abort, 'INVALID_ARGUMENT: dim: the model has embeddings of another dimension. Delete them first, or name another model.')
+    when (exists (select 1 from content_embeddings e where e.model = new.model and e.dim < new.dim and e.content_id <> new.content_id)
+        or exists (select 1 from content_embeddings e where e.model = new.model and e.dim > new.dim and e.content_id <> new.content_id)) then raise(abort, 'INVALID_ARGUMENT: dim: the model has embeddings of another dimension. Delete them first, or name another model.')
   end;
 end;
 
@@ -116,7 +118,8 @@ begin
     when length(new.embedding) % 4 > 0 then raise(abort, 'INVALID_ARGUMENT: embedding: has a number of bytes that is not a multiple of 4. Pass a value of the documented range.')
     when length(new.embedding) > 64000 then raise(abort, 'INVALID_ARGUMENT: embedding: has more than 16000 numbers. Pass a value of the documented range.')
     when new.dim is not length(new.embedding) / 4 then raise(abort, 'INVALID_ARGUMENT: dim: is not the number of numbers of the embedding. Pass a value of the documented range.')
-    when exists (select 1 from content_embeddings e where e.model = new.model and e.dim <> new.dim and (e.content_id <> old.content_id or e.model <> old.model)) then raise(abort, 'INVALID_ARGUMENT: dim: the model has embeddings of another dimension. Delete them first, or name another model.')
+    when (exists (select 1 from content_embeddings e where e.model = new.model and e.dim < new.dim and (e.content_id <> old.content_id or e.model <> old.model))
+        or exists (select 1 from content_embeddings e where e.model = new.model and e.dim > new.dim and (e.content_id <> old.content_id or e.model <> old.model))) then raise(abort, 'INVALID_ARGUMENT: dim: the model has embeddings of another dimension. Delete them first, or name another model.')
   end;
 end;
 
