@@ -33,23 +33,28 @@ from (
   from (
     select
       user_id,
-      cast(sum(case when day = 'monday' then 1 else 0 end) as bigint) as monday,
-      cast(sum(case when day = 'tuesday' then 1 else 0 end) as bigint) as tuesday,
-      cast(sum(case when day = 'wednesday' then 1 else 0 end) as bigint) as wednesday,
-      cast(sum(case when day = 'thursday' then 1 else 0 end) as bigint) as thursday,
-      cast(sum(case when day = 'friday' then 1 else 0 end) as bigint) as friday,
-      cast(sum(case when day = 'saturday' then 1 else 0 end) as bigint) as saturday,
-      cast(sum(case when day = 'sunday' then 1 else 0 end) as bigint) as sunday,
-      cast(count(day) as bigint) as total
+      cast(sum(case when day = 'monday' then events else 0 end) as bigint) as monday,
+      cast(sum(case when day = 'tuesday' then events else 0 end) as bigint) as tuesday,
+      cast(sum(case when day = 'wednesday' then events else 0 end) as bigint) as wednesday,
+      cast(sum(case when day = 'thursday' then events else 0 end) as bigint) as thursday,
+      cast(sum(case when day = 'friday' then events else 0 end) as bigint) as friday,
+      cast(sum(case when day = 'saturday' then events else 0 end) as bigint) as saturday,
+      cast(sum(case when day = 'sunday' then events else 0 end) as bigint) as sunday,
+      cast(sum(case when day is not null then events else 0 end) as bigint) as total
     from (
-      select
-        e.user_id,
-        case when e.weight > 0 then coalesce(e.day_of_week, day_of_week(e.occurred_at, coalesce($zone, p.time_zone))) end as day
-      from cotaste_events e
-      cross join cotaste_parameters p
-      cross join cotaste_clock k
-      where e.occurred_us <= k.now_us
-    ) e
+      -- Grouped first, so that a day is told once an event and not once a sum.
+      select user_id, day, count(*) as events
+      from (
+        select
+          e.user_id,
+          case when e.weight > 0 then coalesce(e.day_of_week, day_of_week(e.occurred_at, coalesce($zone, p.time_zone))) end as day
+        from (select * from cotaste_events /* where key */) e
+        cross join cotaste_parameters p
+        cross join cotaste_clock k
+        where e.occurred_us <= k.now_us
+      ) e
+      group by user_id, day
+    ) s
     group by user_id
   ) c
   cross join cotaste_days d

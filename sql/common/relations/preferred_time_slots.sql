@@ -33,19 +33,24 @@ from (
   from (
     select
       user_id,
-      cast(sum(case when slot = 'morning' then 1 else 0 end) as bigint) as morning,
-      cast(sum(case when slot = 'afternoon' then 1 else 0 end) as bigint) as afternoon,
-      cast(sum(case when slot = 'evening' then 1 else 0 end) as bigint) as evening,
-      cast(sum(case when slot = 'night' then 1 else 0 end) as bigint) as night
+      cast(sum(case when slot = 'morning' then events else 0 end) as bigint) as morning,
+      cast(sum(case when slot = 'afternoon' then events else 0 end) as bigint) as afternoon,
+      cast(sum(case when slot = 'evening' then events else 0 end) as bigint) as evening,
+      cast(sum(case when slot = 'night' then events else 0 end) as bigint) as night
     from (
-      select
-        e.user_id,
-        case when e.weight > 0 then coalesce(e.time_of_day, time_slot(e.occurred_at, coalesce($zone, p.time_zone))) end as slot
-      from cotaste_events e
-      cross join cotaste_parameters p
-      cross join cotaste_clock k
-      where e.occurred_us <= k.now_us
-    ) e
+      -- Grouped first, so that a slot is told once an event and not once a sum.
+      select user_id, slot, count(*) as events
+      from (
+        select
+          e.user_id,
+          case when e.weight > 0 then coalesce(e.time_of_day, time_slot(e.occurred_at, coalesce($zone, p.time_zone))) end as slot
+        from (select * from cotaste_events /* where key */) e
+        cross join cotaste_parameters p
+        cross join cotaste_clock k
+        where e.occurred_us <= k.now_us
+      ) e
+      group by user_id, slot
+    ) s
     group by user_id
   ) c
   cross join cotaste_slots s
