@@ -166,13 +166,14 @@ const FILES: [&str; 37] = relation_files![
 ];
 
 /// Common table expressions that several relations start with.
-const PARTS: [(&str, &str); 6] = [
+const PARTS: [(&str, &str); 7] = [
     ("experiment_log", include_str!("../../sql/common/parts/experiment_log.sql")),
     ("experiment_others", include_str!("../../sql/common/parts/experiment_others.sql")),
     ("health_checks", include_str!("../../sql/common/parts/health_checks.sql")),
     ("experiment_units", include_str!("../../sql/common/parts/experiment_units.sql")),
     ("experiment_users", include_str!("../../sql/common/parts/experiment_users.sql")),
     ("experiment_arms", include_str!("../../sql/common/parts/experiment_arms.sql")),
+    ("experiment_everyone", include_str!("../../sql/common/parts/experiment_everyone.sql")),
 ];
 
 /// All relations, in the order of creation.

@@ -252,6 +252,22 @@ fn follow_events(events: Option<&[u8]>, changes: Option<&[u8]>) -> Option<Vec<u8
 }
 
 #[pg_extern]
+fn experiment_user(
+    events: &[u8],
+    experiment: Text<'_>,
+    from_us: i64,
+    to_us: i64,
+    goal: Text<'_>,
+    window_us: i64,
+    now_us: i64,
+) -> Option<String> {
+    let window_us = Some(window_us).filter(|us| *us >= 0);
+    let question =
+        events::Question { experiment: experiment.get(), from_us, to_us, goal: goal.get(), window_us, now_us };
+    events::user(events, &question).or_report()
+}
+
+#[pg_extern]
 fn counted(counters: &[u8], ord: i32) -> i64 {
     neighbours::counted(counters, ord).into()
 }

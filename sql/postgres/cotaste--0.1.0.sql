@@ -1003,6 +1003,13 @@ create function follow_events(events bytea, changes bytea) returns bytea
 comment on function follow_events(bytea, bytea) is
   'a user''s events, or NULL, after changes; NULL when none names a variant of an experiment, empty when they are too many';
 
+create function experiment_user(
+  events bytea, experiment text, from_us bigint, to_us bigint, goal text, window_us bigint, now_us bigint
+) returns json
+  language c immutable strict parallel safe cost 20 as 'MODULE_PATHNAME', 'experiment_user_wrapper';
+comment on function experiment_user(bytea, text, bigint, bigint, text, bigint, bigint) is
+  'what a user of an experiment did: a JSON object of variant, first_us (of the first exposure), goals and first_goal_us; NULL for one of several variants or none; no window below 0';
+
 create function experiment_arms_step(
   state internal, events bytea, experiment text, from_us bigint, to_us bigint, goal text, window_us bigint, now_us bigint
 ) returns internal

@@ -59,6 +59,7 @@ const FUNCTIONS: &[(&str, c_int, Pure)] = &[
     ("wilson_upper",          2, |a| Ok(stats::wilson_upper(a.real(0, "successes")?, a.real(1, "trials")?, stats::Z95)?.into())),
     ("wilson_upper",          3, |a| Ok(stats::wilson_upper(a.real(0, "successes")?, a.real(1, "trials")?, a.real(2, "z")?)?.into())),
 
+    ("experiment_user",        7, experiment_user),
     ("two_proportion_p",       4, |a| Ok(arms(a)?.map(stats::two_proportion_p).map_or(Null, Real))),
     ("two_proportion_method",  4, |a| Ok(arms(a)?.map(stats::two_proportion_method).map_or(Null, Static))),
     ("pooled_z",               4, |a| Ok(arms(a)?.map(Arms::pooled_z).map_or(Null, Real))),
@@ -177,4 +178,16 @@ fn sequence(a: Args<'_>, alpha: f64) -> Result<Interval> {
 
 fn valid_p(a: Args<'_>, alpha: f64) -> Result<Option<f64>> {
     Ok(arms(a)?.map(|arms| stats::always_valid_p(arms, alpha)).transpose()?.flatten())
+}
+
+fn experiment_user(a: Args<'_>) -> Result<Answer<'_>> {
+    let question = events::Question {
+        experiment: a.text(1, "experiment")?,
+        from_us: a.integer(2, "from_us")?,
+        to_us: a.integer(3, "to_us")?,
+        goal: a.text(4, "goal")?,
+        window_us: Some(a.integer(5, "window_us")?).filter(|us| *us >= 0),
+        now_us: a.integer(6, "now_us")?,
+    };
+    Ok(events::user(a.blob(0, "events")?, &question)?.map_or(Null, Answer::from))
 }

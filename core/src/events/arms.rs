@@ -1,4 +1,4 @@
-//! `experiment_arms`: what the users of an experiment did by variant, as `sql/common/parts/experiment_users.sql` computes it
+//! `experiment_arms`: what the users of an experiment did by variant, and `experiment_user`: what one of them did, as `sql/common/parts/experiment_users.sql` computes it
 //! from the log.
 
 use super::{kind, name, Events, CORRUPT};
@@ -47,15 +47,24 @@ struct Arm {
 
 /// What was found of one user.
 enum User<'a> {
-    OfOne(&'a str, Arm),
+    OfOne { variant: &'a str, arm: Arm, first_goal_us: Option<i64> },
     Crossover,
+}
+
+/// `experiment_user`: what one user of one variant did, as a JSON object of `variant`, `first_us` (of the first exposure),
+/// `goals` and `first_goal_us`. None for a user of several variants or of none.
+pub fn user(events: &[u8], question: &Question<'_>) -> Result<Option<String>> {
+    let Some(User::OfOne { variant, arm, first_goal_us }) = look(events, question)? else { return Ok(None) };
+    let user =
+        json!({ "variant": variant, "first_us": arm.first_us, "goals": arm.goals, "first_goal_us": first_goal_us });
+    serde_json::to_string(&user).map(Some).map_err(|_| Error::Internal)
 }
 
 impl ArmCounts {
     /// Adds a user's events.
     pub fn add(&mut self, events: &[u8], question: &Question<'_>) -> Result<()> {
         match look(events, question)? {
-            Some(User::OfOne(variant, arm)) => self.arm(variant, arm),
+            Some(User::OfOne { variant, arm, .. }) => self.arm(variant, arm),
             Some(User::Crossover) => self.crossover_users += 1,
             None => {}
         }
@@ -168,11 +177,14 @@ fn look<'a>(bytes: &'a [u8], question: &Question<'_>) -> Result<Option<User<'a>>
     }
     let (mut few, mut many) = ([0; 64], Vec::new());
     let marks = marks(&mut lists, question.goal, &mut few, &mut many)?;
-    let (mut views, mut goals) = (0, 0);
+    let (mut views, mut goals, mut first_goal) = (0, 0, None);
     for i in start..end {
         let mark = usize::try_from(events.kind_of.get(i)).ok().and_then(|kind| marks.get(kind)).ok_or(CORRUPT)?;
         views += u64::from(mark & VIEW);
         goals += u64::from(mark >> 1);
+        if goals > 0 && first_goal.is_none() {
+            first_goal = Some(i);
+        }
     }
     let arm = Arm {
         users: 1,
@@ -188,7 +200,7 @@ fn look<'a>(bytes: &'a [u8], question: &Question<'_>) -> Result<Option<User<'a>>
         name(&mut variants)?;
     }
     let variant = std::str::from_utf8(name(&mut variants)?).map_err(|_| CORRUPT)?;
-    Ok(Some(User::OfOne(variant, arm)))
+    Ok(Some(User::OfOne { variant, arm, first_goal_us: first_goal.map(|i| events.time(i)) }))
 }
 
 /// The names of the experiment's variants and their codes; the kinds are next in the lists.

@@ -10,7 +10,7 @@
 mod arms;
 mod follow;
 
-pub use arms::{ArmCounts, Question};
+pub use arms::{user, ArmCounts, Question};
 pub use follow::{changes, follow, MOST};
 
 use crate::bytes::{sealed, Reader};

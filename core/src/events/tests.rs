@@ -118,6 +118,30 @@ proptest! {
     }
 
     #[test]
+    fn a_user_is_that_of_a_naive_count(
+        log in log(), from in -2..20i64, length in 0..40i64, window in prop::option::of(0..20i64), now in 0..40i64,
+        goal in prop::sample::select(vec!["complete", "rating >= 8", "none"]),
+    ) {
+        let question = Question { experiment: "x", from_us: from, to_us: from + length, goal, window_us: window, now_us: now };
+        let expected = match naive(&log, &question) {
+            Some((Some(variant), [_, _, goals, _], first, _)) => {
+                let end = window.map_or(question.to_us, |window| first + window);
+                let is_goal = |e: &Event<'_>| match goal.strip_prefix("rating >= ") {
+                    Some(least) => e.rating.is_some_and(|rating| rating >= least.parse::<f64>().unwrap()),
+                    None => e.action == goal,
+                };
+                let times = log.iter().filter(|(_, e)| is_goal(e)).map(|(_, e)| e.occurred_us);
+                let first_goal = times.filter(|at| *at >= first && *at < end).min();
+                Some(serde_json::json!({ "variant": variant, "first_us": first, "goals": goals, "first_goal_us": first_goal }))
+            }
+            _ => None,
+        };
+        let events = follow(None, &changes_of(&log, None)).unwrap();
+        let got = events.and_then(|events| user(&events, &question).unwrap());
+        prop_assert_eq!(got.map(|json| serde_json::from_str::<serde_json::Value>(&json).unwrap()), expected);
+    }
+
+    #[test]
     fn no_bytes_make_it_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..60), log in log(), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
         let question = Question { experiment: "x", from_us: i64::MIN, to_us: i64::MAX, goal: "view", window_us: None, now_us: 0 };
         let _ = (follow(Some(&bytes), &[]), follow(None, &bytes), ArmCounts::from_bytes(&bytes), ArmCounts::default().add(&bytes, &question));
@@ -125,7 +149,7 @@ proptest! {
             bytes = events;
             let at = at.index(bytes.len());
             bytes[at] = byte;
-            let _ = (follow(Some(&bytes), &[]), ArmCounts::default().add(&bytes, &question));
+            let _ = (follow(Some(&bytes), &[]), ArmCounts::default().add(&bytes, &question), user(&bytes, &question));
         }
     }
 }

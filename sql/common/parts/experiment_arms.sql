@@ -3,7 +3,7 @@
 kept as (
   select
     x.experiment,
-    coalesce($goal, s.goal, (select p.conversion_action from cotaste_parameters p)) as goal,
+    coalesce($goal, max(s.goal), (select p.conversion_action from cotaste_parameters p)) as goal,
     experiment_arms(
       u.events,
       x.experiment,
@@ -17,7 +17,7 @@ kept as (
   left join cotaste_experiment_settings s on s.experiment = x.experiment
   -- Always true: before 17 Postgres runs a join in parallel only when there is something to hash.
   join cotaste_clean_events u on u.too_many = (x.experiment is null)
-  group by x.experiment, s.goal
+  group by x.experiment
 ),
 arms as (
   select

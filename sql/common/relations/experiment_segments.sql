@@ -7,9 +7,10 @@
 -- argument: control text
 -- argument: alpha double
 -- argument: window_hours double
--- with: experiment_log
+-- with: experiment_others
 -- with: experiment_units
 -- with: experiment_users
+-- with: experiment_everyone
 -- column: experiment text
 -- column: dimension text
 -- column: segment text
@@ -126,7 +127,7 @@ from (
                   min(f.location) as location,
                   min(coalesce(f.time_of_day, time_slot(f.occurred_at))) as slot,
                   min(coalesce(f.day_of_week, day_of_week(f.occurred_at))) as day
-                from users u
+                from everyone u
                 join cotaste_events f
                   on f.user_id = u.user_id and f.occurred_us = u.first_exposure_us and f.experiment = u.experiment
                 group by u.experiment, u.variant, u.user_id, u.goal, u.goals

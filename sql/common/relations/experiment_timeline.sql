@@ -6,9 +6,10 @@
 -- argument: control text
 -- argument: alpha double
 -- argument: window_hours double
--- with: experiment_log
+-- with: experiment_others
 -- with: experiment_units
 -- with: experiment_users
+-- with: experiment_everyone
 -- column: experiment text
 -- column: day timestamp
 -- column: variant text
@@ -96,7 +97,7 @@ from (
               case when k.new_user = 1 then u.first_exposure_us else u.first_goal_us end
                 - ((case when k.new_user = 1 then u.first_exposure_us else u.first_goal_us end) % 86400000000 + 86400000000)
                   % 86400000000 as day_us
-            from users u
+            from everyone u
             cross join (select 1 as new_user, 0 as new_conversion union all select 0, 1) k
             where k.new_user = 1 or u.first_goal_us is not null
           ) changes

@@ -41,9 +41,9 @@ const MEASURE_FUNCTIONS: [&str; 18] = [
 
 /// Those of experiments.
 #[rustfmt::skip]
-const EXPERIMENT_FUNCTIONS: [&str; 31] = [
+const EXPERIMENT_FUNCTIONS: [&str; 32] = [
     "achieved_power", "barnard_exact", "bh_adjust", "check_dimension", "clopper_pearson_interval",
-    "confidence_sequence", "cuped_test", "event_changes", "experiment_arms", "experiment_assign", "holm_adjust", "lift_intervals",
+    "confidence_sequence", "cuped_test", "event_changes", "experiment_arms", "experiment_assign", "experiment_user", "holm_adjust", "lift_intervals",
     "moments", "moments_count", "moments_json", "moments_merge", "msprt_p",
     "newcombe_interval", "omnibus_test", "posterior_difference", "posterior_interval", "prob_best",
     "rating_goal", "ratio_test", "required_sample_size", "result_number", "sample_sizes",
