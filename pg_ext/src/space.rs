@@ -126,17 +126,37 @@ fn functions(relation: &Relation) -> String {
     sql
 }
 
-/// PL/pgSQL keeps the plan of what it calls, and what is called is bound when it is created.
+/// PL/pgSQL keeps the plan of what it calls, and what is called is bound when it is created. A plan costs its start even
+/// where nothing is read, so the one without [`MORE`] is tried first.
 fn kept(relation: &Relation, parameters: &[Named], body: &str) -> String {
-    let planned = format!("cotaste_{}_of", relation.name);
-    let part = format!("part of {}", relation.name);
     let passed = list(&(1..=parameters.len()).collect::<Vec<_>>(), |n| format!("${n}"));
+    let part = |ending: &str, body: &str| {
+        let name = format!("cotaste_{}_{ending}", relation.name);
+        let definition = bound(body);
+        let sql =
+            declaration(&name, &format!("part of {}", relation.name), relation, parameters, "text", &definition);
+        (sql, format!("  return query select * from @space@.{name}({passed});\n"))
+    };
+    let (mut sql, mut calls) = part("of", body);
+    if let Some(short) = without_more(body) {
+        let (short, call) = part("short", &short);
+        sql += &short;
+        calls = format!("{call}  if not found then\n  {calls}  end if;\n");
+    }
     let call = format!(
         "language plpgsql stable parallel safe rows 100\nset plan_cache_mode = force_generic_plan\nset jit = off\n\
-         as $$\nbegin\n  return query select * from @space@.{planned}({passed});\nend\n$$;\n"
+         as $$\nbegin\n{calls}end\n$$;\n"
     );
-    declaration(&planned, &part, relation, parameters, "text", &bound(body))
-        + &declaration(relation.name, &comment(relation), relation, parameters, "text", &call)
+    sql + &declaration(relation.name, &comment(relation), relation, parameters, "text", &call)
+}
+
+/// Around the part of a body that has a row only where the rest has none.
+const MORE: [&str; 2] = ["/* more */", "/* end more */"];
+
+fn without_more(body: &str) -> Option<String> {
+    let (before, rest) = body.split_once(MORE[0])?;
+    let (_, after) = rest.split_once(MORE[1])?;
+    Some([before, after].concat())
 }
 
 /// The body is bound when it is created, so that no search_path changes it, and inlined where it is called.

@@ -65,7 +65,8 @@ select
   (select min(r.computed_us) from cotaste_neighbour_runs r) as oldest_cached_us,
   c.contexts,
   c.bad_contexts,
-  e.db_type, e.engine_version, e.extension_version, e.journal_mode, e.in_recovery, e.engine_settings, e.busy_timeout, e.row_security_carried
+  e.db_type, e.engine_version, e.extension_version, e.journal_mode, e.in_recovery, e.engine_settings, e.busy_timeout, e.row_security_carried,
+  e.jit
 from cotaste_clock k
 cross join cotaste_engine e
 cross join (

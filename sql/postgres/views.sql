@@ -13,6 +13,7 @@ select
   cast(null as text) as journal_mode,
   pg_is_in_recovery() as in_recovery,
   cast(null as bigint) as busy_timeout,
+  pg_jit_available() as jit,
   -- Whether the policies of the log hold for what is derived of it.
   not exists (
     select from pg_class l

@@ -49,6 +49,7 @@ select
   cotaste_pragma('journal_mode') as journal_mode,
   0 as in_recovery,
   cotaste_pragma('busy_timeout') as busy_timeout,
+  null as jit,
   1 as row_security_carried,
   (
     select '{' || group_concat('"' || p.name || '":' || cotaste_pragma(p.name), ',') || '}'

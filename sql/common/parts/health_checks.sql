@@ -76,4 +76,10 @@ checks as materialized (
     case when row_security_carried then 'carried' else 'not carried' end, 'carried',
     'the policies of user_behaviors do not hold for what is derived of it: run select cotaste_carry_row_security()'
   from facts
+  union all
+  select
+    12, 'jit', case when jit then 'notice' else 'ok' end, case when jit then 'on' else 'off' end, 'off',
+    'views that answer from the state in milliseconds are compiled for a second at every call: run alter database ... set jit = off'
+  from facts
+  where jit is not null
 )

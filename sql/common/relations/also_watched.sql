@@ -11,6 +11,7 @@
 -- column: lift double
 -- column: rank bigint
 -- column: for_content_id bigint
+-- kept plan
 select
   n.content_id,
   c.title,

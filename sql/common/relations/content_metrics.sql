@@ -68,6 +68,7 @@ from (
       select 1 from cotaste_queue q
       where coalesce(q.content_id, q.lost_id) = s.content_id and q.due_us <= (select k.now_us from cotaste_clock k)
     )
+  /* more */
   union all
   -- The others.
   select
@@ -107,6 +108,7 @@ from (
       end
   ) x
   where x.measures is not null or exists (select 1 from contents a where a.content_id = x.content_id)
+  /* end more */
 ) m
 left join contents c on c.content_id = m.content_id
 cross join cotaste_parameters p

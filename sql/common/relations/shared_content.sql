@@ -7,6 +7,7 @@
 -- column: genres text
 -- column: rating_a double
 -- column: rating_b double
+-- kept plan
 with pairs as (
   -- As in cotaste_log_pairs, where SQLite does not look for one user.
   select

@@ -6,6 +6,7 @@
 -- column: share_a double
 -- column: share_b double
 -- column: part double
+-- kept plan
 select genre, share_a, share_b, share_a * share_b / reproducible_sum(share_a * share_b) over () as part
 from (
   select x.genre, x.share as share_a, y.share as share_b

@@ -4,6 +4,7 @@
 -- column: genres text
 -- column: dim bigint
 -- column: embedding text
+-- kept plan
 select t.user_id, d.genres, d.dim, taste_embedding(t.taste, d.genres) as embedding
 from cotaste_current_tastes t
 cross join cotaste_genre_dimensions d

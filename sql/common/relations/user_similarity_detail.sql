@@ -8,6 +8,7 @@
 -- column: shared_items bigint
 -- column: items_a bigint
 -- column: items_b bigint
+-- kept plan
 select
   weighted_similarity(jaccard, genre_cosine, jaccard_weight, cosine_weight) as similarity,
   jaccard,

@@ -777,7 +777,7 @@ select
   c.contexts,
   c.bad_contexts,
   e.db_type, e.engine_version, e.extension_version, e.journal_mode, e.in_recovery or f.in_recovery as in_recovery, e.engine_settings,
-  e.busy_timeout, f.row_security_carried
+  e.busy_timeout, f.row_security_carried, e.jit
 from cotaste_engine e
 cross join (
   select

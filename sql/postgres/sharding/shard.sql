@@ -209,8 +209,8 @@ declare
   place integer;
 begin
   select regexp_match(
-    -- Where a function keeps its plan, the text is that of another.
-    s.text, 'create or replace function (?:cotaste_' || relation || '_of|' || relation || ')\((.*?)\) returns .*?\nbegin atomic\n.*?\nfrom \(\n(.*?)\n\) r(?:\nwhere [^\n]*)?;\nend;'
+    -- Where a function keeps its plan, the text is that of another. The first quantifier makes all of them non-greedy.
+    s.text, 'create or replace function (?:cotaste_)??' || relation || '(?:_of)??\((.*?)\) returns .*?\nbegin atomic\n.*?\nfrom \(\n(.*?)\n\) r(?:\nwhere [^\n]*)?;\nend;'
   ) into strict found_text
   from cotaste_space_sql() s (text)
   where s.text like '%create or replace function ' || relation || '(%';
