@@ -186,9 +186,9 @@ begin
   select count(*) into written from embedded;
   delete from cotaste_learned_contents l
   where l.model = $1
-    and not exists (
-      select from unnest(learned_contents($2)) i (content_id)
-      where i.content_id = l.content_id and learned_embedding($2, i.content_id) is not null
+    -- Not a join, which a planner without figures may run anew for each row.
+    and l.content_id not in (
+      select i.content_id from unnest(learned_contents($2)) i (content_id) where learned_embedding($2, i.content_id) is not null
     );
   insert into content_embeddings as e (content_id, model, dim, embedding)
   select g.content_id, g.model, cardinality(g.embedding), g.embedding
@@ -247,7 +247,8 @@ begin
     raise exception using errcode = '22023', message = format('INVALID_ARGUMENT: model: "%s" was not learned here', wanted),
       hint = 'Run cotaste_learn_embeddings() first.';
   end if;
-  select fold_in_embeddings(t.user_id, t.taste, (select l.learned from cotaste_learned l where l.model = wanted))
+  -- A new value, because the stored one would be read from its pieces for every user.
+  select fold_in_embeddings(t.user_id, t.taste, (select l.learned || cast('' as bytea) from cotaste_learned l where l.model = wanted))
   into folded from cotaste_current_tastes t;
   return cotaste_write_learned(wanted, folded);
 end
