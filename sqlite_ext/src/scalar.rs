@@ -78,7 +78,11 @@ where
             Some(forget::<F>),
         )
     };
-    if code == ffi::SQLITE_OK { Ok(()) } else { Err(failed()) }
+    if code == ffi::SQLITE_OK {
+        Ok(())
+    } else {
+        Err(failed())
+    }
 }
 
 unsafe extern "C" fn call<F>(context: *mut ffi::sqlite3_context, count: c_int, values: *mut *mut ffi::sqlite3_value)

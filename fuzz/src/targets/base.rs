@@ -26,7 +26,8 @@ fn bases() -> Vec<Parts> {
         }
         base.to_bytes(&scale).unwrap().unwrap()
     };
-    let values = [of(&[0], 24.0, 0), of(&[1], 6.0, 2), of(&[0, 1, 2, 3, 4, 5], 24.0, 0), of(&[2, 2, 4, 0, 3, 1], 0.5, 2)];
+    let values =
+        [of(&[0], 24.0, 0), of(&[1], 6.0, 2), of(&[0, 1, 2, 3, 4, 5], 24.0, 0), of(&[2, 2, 4, 0, 3, 1], 0.5, 2)];
     (0..values.len()).map(|i| vec![values[i].clone(), values[(i + 1) % values.len()].clone()]).collect()
 }
 

@@ -23,7 +23,11 @@ pub fn with_rusqlite(db: &Connection) -> rusqlite::Result<()> {
             None,
         )
     };
-    if code == ffi::SQLITE_OK { Ok(()) } else { Err(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None)) }
+    if code == ffi::SQLITE_OK {
+        Ok(())
+    } else {
+        Err(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None))
+    }
 }
 
 /// No guard stands between the panic and the host.

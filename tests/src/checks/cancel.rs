@@ -193,11 +193,14 @@ fn everything(engine: &mut dyn Impatient, report: &mut Report) -> Result<()> {
     let asked = Asked {
         user: text(engine, "select user_id from cotaste_users order by items desc, user_id limit 1")?,
         other: text(engine, "select user_id from cotaste_users order by items desc, user_id limit 1 offset 1")?,
-        content: text(engine, "select content_id from cotaste_contents order by users desc, content_id limit 1")?.parse()?,
+        content: text(engine, "select content_id from cotaste_contents order by users desc, content_id limit 1")?
+            .parse()?,
         experiment: text(engine, "select min(experiment) from cotaste_experiments")?,
     };
     let mut statements = surface::reads(engine, &asked)?;
-    statements.extend(OTHERS.map(|sql| Read { name: sql.split_inclusive('(').next().unwrap_or(sql).into(), sql: sql.into() }));
+    statements.extend(
+        OTHERS.map(|sql| Read { name: sql.split_inclusive('(').next().unwrap_or(sql).into(), sql: sql.into() }),
+    );
     let mut slowest: Vec<(Duration, String)> = Vec::new();
     let mut quick = 0;
     let failed = report.failed;

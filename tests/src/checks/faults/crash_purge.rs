@@ -50,7 +50,8 @@ fn fill(engine: &mut dyn Engine) -> Result<Answers> {
         .map(|n| {
             let (user, content) = (random.below(60), random.below(workload::CONTENTS));
             let action = random.pick(&["view", "view", "complete", "like", "skip"]);
-            let context = if user % 3 == 0 { "'{\"experimentName\":\"x\",\"experimentVariant\":\"a\"}'" } else { "null" };
+            let context =
+                if user % 3 == 0 { "'{\"experimentName\":\"x\",\"experimentVariant\":\"a\"}'" } else { "null" };
             format!("('user {user}', {content}, '{action}', {context}, '2026-0{}-1{}T10:00:00Z')", 1 + n % 6, n % 9)
         })
         .collect();

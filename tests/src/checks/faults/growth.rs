@@ -33,7 +33,8 @@ const FILL: &str = "insert into user_behaviors (user_id, content_id, action, con
     from contents c cross join contents d where (c.content_id + d.content_id) % 3 > 0";
 
 /// Of each user with each.
-const PAIRS: &str = "select count(user_similarity(a.user_id, b.user_id)) from cotaste_users a cross join cotaste_users b";
+const PAIRS: &str =
+    "select count(user_similarity(a.user_id, b.user_id)) from cotaste_users a cross join cotaste_users b";
 
 const LONG: [&str; 8] = [
     "select sum(user_similarity(a.user_id, b.user_id)) from cotaste_users a, cotaste_users b, cotaste_users c",

@@ -4,8 +4,8 @@
 use super::Fault;
 use crate::checks::{cancel, concurrent, hostile, planted as panics};
 use crate::engine::Engine;
-use crate::postgres::Postgres;
 use crate::leash;
+use crate::postgres::Postgres;
 use crate::report::Report;
 use crate::sqlite::{Sqlite, SqliteHost};
 use crate::surface::{self, Asked};
@@ -85,9 +85,8 @@ pub fn postgres(fault: &mut Fault, report: &mut Report) -> Result<()> {
         engine.query(&BUSY.replace("@seconds@", "0.0"))?;
         noticed(|_| cancel::ends_in_postgres(&mut engine, &BUSY.replace("@seconds@", "0.6")))
     });
-    report.case("a missing length check is noticed", || {
-        noticed(|quiet| hostile::within(&mut engine, &[LENGTH], quiet))
-    });
+    report
+        .case("a missing length check is noticed", || noticed(|quiet| hostile::within(&mut engine, &[LENGTH], quiet)));
     report.case("an unguarded panic is noticed", || {
         engine.query("select 'planted_unguarded'::regproc::text")?;
         noticed(|_| panics::survives(&mut engine, &[UNGUARDED]))?;
@@ -111,9 +110,8 @@ pub fn sqlite(host: &mut SqliteHost, report: &mut Report) -> Result<()> {
         engine.query(&BUSY.replace("@seconds@", "0.0"))?;
         noticed(|_| cancel::ends_in_sqlite(&mut engine, &BUSY.replace("@seconds@", "0.6")))
     });
-    report.case("a missing length check is noticed", || {
-        noticed(|quiet| hostile::within(&mut engine, &[LENGTH], quiet))
-    });
+    report
+        .case("a missing length check is noticed", || noticed(|quiet| hostile::within(&mut engine, &[LENGTH], quiet)));
     report.case("an unguarded panic is noticed", || {
         // It ends the process, so it has one of its own; a guarded one does not.
         let mut in_a_process = |sql: &str| -> Result<_> {

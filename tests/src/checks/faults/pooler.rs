@@ -97,7 +97,8 @@ pub fn run(fault: &mut Fault, report: &mut Report) -> Result<()> {
     let pooler = Pooler::start(fault)?;
     let asked = Asked { user: "user 1".into(), other: "user 5".into(), content: 7, experiment: "ranker".into() };
     let mut reads = surface::reads(&mut direct, &asked)?;
-    reads.retain(|read| !["cotaste_clock", "cotaste_calls", "cotaste_stats"].iter().any(|of| read.name.starts_with(of)));
+    reads
+        .retain(|read| !["cotaste_clock", "cotaste_calls", "cotaste_stats"].iter().any(|of| read.name.starts_with(of)));
     let failed = report.failed;
     report.case("every read through PgBouncer gives what it gives without", || {
         let expected: Vec<_> =

@@ -101,7 +101,8 @@ pub fn run(fault: &mut Fault, report: &mut Report) -> Result<()> {
         Ok(())
     });
     if report.failed == failed {
-        let value = format!("{} reads after the copy and {} mutations equal the publisher's", reads.len(), MUTATIONS.len());
+        let value =
+            format!("{} reads after the copy and {} mutations equal the publisher's", reads.len(), MUTATIONS.len());
         report.figure("a logical subscriber", &value);
     }
     subscriber.exec("alter subscription events disable; alter subscription events set (slot_name = none)")?;

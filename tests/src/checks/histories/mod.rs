@@ -1,7 +1,7 @@
 //! Random histories of a small space, each from a seed: after every step the answers are those of a naive model that
 //! knows only the rows of the log. A history that fails is cut down to the steps it needs and printed as SQL.
 //!
-//! `COTASTE_HISTORIES` says how many of an engine (100), `COTASTE_HISTORY` asks for one seed alone.
+//! `COTASTE_HISTORIES` says how many of an engine, `COTASTE_HISTORY` asks for one seed alone. Each engine has seeds of its own.
 
 mod compare;
 mod experiments;
@@ -19,16 +19,24 @@ use model::Model;
 use std::time::{Duration, Instant};
 use steps::{Act, Step, Steps, USERS};
 
-const HISTORIES: u64 = 100;
+/// On two of each: 300 together.
+fn histories(kind: Kind) -> u64 {
+    if kind == Kind::Sqlite {
+        100
+    } else {
+        50
+    }
+}
 const STEPS: usize = 25;
 /// How long a failing history is cut down.
 const CUTTING: Duration = Duration::from_secs(60);
 
 pub fn run(host: &mut dyn Host, report: &mut Report, _: &Answers) -> Result<()> {
     let asked: Option<u64> = number("COTASTE_HISTORIES")?;
+    let first = first(host)?;
     let seeds = match number("COTASTE_HISTORY")? {
         Some(seed) => seed..seed + 1,
-        None => 1..1 + asked.unwrap_or(HISTORIES),
+        None => first..first + asked.unwrap_or(histories(host.kind())),
     };
     let mut spaces = Spaces::new(host);
     let (start, mut done, failed) = (Instant::now(), 0, report.failed);
@@ -40,10 +48,20 @@ pub fn run(host: &mut dyn Host, report: &mut Report, _: &Answers) -> Result<()> 
         Ok(())
     });
     if report.failed == failed {
-        let value = format!("{done} of {STEPS} steps each in {:.0} s, all answers equal", start.elapsed().as_secs_f64());
+        let value =
+            format!("{done} of {STEPS} steps each in {:.0} s, all answers equal", start.elapsed().as_secs_f64());
         report.figure("random histories against a naive model", &value);
     }
     Ok(())
+}
+
+/// The first seed of this version of an engine.
+fn first(host: &mut dyn Host) -> Result<u64> {
+    let version = match host.kind() {
+        Kind::Sqlite => "select cast(replace(sqlite_version(), '.', '') as integer)",
+        Kind::Postgres => "select current_setting('server_version_num')::integer / 10000",
+    };
+    Ok(host.uninitialised()?.value(version)?.parse::<u64>()? * 10_000 + 1)
 }
 
 fn number(variable: &str) -> Result<Option<u64>> {
