@@ -160,6 +160,8 @@ pub fn postgres(host: &mut PostgresHost, report: &mut Report) -> Result<()> {
     engine.exec("select cotaste_refresh(); analyze")?;
     long(&mut engine, report);
     let mut engine = host.database("space")?;
+    // Postgres cannot be cancelled while it compiles a plan, which takes a large view about a second: docs/operations.md.
+    engine.exec("set jit = off")?;
     everything(&mut engine, report)
 }
 

@@ -171,7 +171,7 @@ impl<'a> Spaces<'a> {
 
     fn with<T>(&mut self, work: impl FnOnce(&mut dyn Engine) -> Result<T>) -> Result<T> {
         self.used += 1;
-        let mut space = match self.space.take().filter(|_| self.used % 10 != 0) {
+        let mut space = match self.space.take().filter(|_| !self.used.is_multiple_of(10)) {
             Some(mut space) => {
                 empty(space.as_mut()).context("a space for the next history")?;
                 space
