@@ -28,6 +28,7 @@ demo: build-sqlite ## build the SQLite extension, load a catalogue into demo.db 
 test: setup-sqlite setup-postgres setup-cli build-sqlite build-cli build-pg15 build-pg18 planted-sqlite planted-pg15 planted-pg18 build-tests ## every test, on two SQLites and two Postgres majors
 	$(call run_tests) $(if $(ONLY),--only "$(ONLY)") $(if $(ENGINE),--engine "$(ENGINE)")
 
+# COTASTE_CANCEL_DATA=target/synthetic-100000-20000 cancels over ten million events (the set of make bench-similarity).
 soak: setup-sqlite setup-postgres setup-cli build-sqlite build-cli build-pg15 build-pg18 planted-sqlite planted-pg15 planted-pg18 build-tests ## the faults, loads and histories of the tests for hours (COTASTE_SOAK=0.1 for a tenth), with a table of figures
 	COTASTE_SOAK=$${COTASTE_SOAK:-1} COTASTE_HISTORIES=$${COTASTE_HISTORIES:-3400} $(call run_tests) $(if $(ONLY),--only "$(ONLY)") $(if $(ENGINE),--engine "$(ENGINE)")
 

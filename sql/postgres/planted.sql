@@ -14,3 +14,7 @@ create aggregate planted_panic_agg(text) (
   sfunc = planted_panic_agg_step, stype = bytea, combinefunc = planted_panic_agg_combine,
   finalfunc = planted_panic_agg_final, parallel = safe
 );
+
+create function planted_unguarded(integer) returns integer language c strict as '$libdir/cotaste', 'planted_unguarded';
+create function planted_busy(double precision) returns double precision language c strict as '$libdir/cotaste', 'planted_busy_wrapper';
+create function planted_length(bytea) returns bigint language c strict as '$libdir/cotaste', 'planted_length_wrapper';

@@ -156,6 +156,88 @@ referencing old table as gone new table as written for each statement execute fu
 create or replace trigger cotaste_contents_truncate after truncate on contents
 for each statement execute function cotaste_follow_contents();
 
+-- On a subscriber of logical replication rows arrive one by one and fire no trigger of a statement, and no ordinary trigger at
+-- all. These fire there and nowhere else, as for every session whose session_replication_role is "replica".
+create or replace function cotaste_queue_replicated() returns trigger
+language plpgsql
+set search_path from current
+as $$
+begin
+  if current_setting('session_replication_role') <> 'replica' then
+    return null; -- "alter table ... enable trigger all" lets it fire beside the others
+  end if;
+  if tg_op in ('INSERT', 'UPDATE') then
+    insert into cotaste_queue (user_id, content_id) values (new.user_id, new.content_id);
+  end if;
+  if tg_op = 'DELETE' or tg_op = 'UPDATE' and (old.user_id, old.content_id) <> (new.user_id, new.content_id) then
+    insert into cotaste_queue (user_id, lost_id) values (old.user_id, old.content_id);
+  end if;
+  return null;
+end
+$$;
+comment on function cotaste_queue_replicated() is 'queues the pairs of rows that replication writes';
+
+-- The first copy of a publication's table is one statement.
+create or replace function cotaste_queue_copied() returns trigger
+language plpgsql
+set search_path from current
+as $$
+begin
+  if current_setting('session_replication_role') = 'replica'
+    and (select count(*) from (select from cotaste_queue limit 20000) q) = 20000
+  then
+    perform cotaste_fold_bulk();
+  end if;
+  return null;
+end
+$$;
+comment on function cotaste_queue_copied() is 'folds what a large copy has queued';
+
+create or replace function cotaste_follow_replicated_content() returns trigger
+language plpgsql
+set search_path from current
+as $$
+begin
+  if current_setting('session_replication_role') <> 'replica'
+    or tg_op = 'INSERT' and new.genres is null
+    or tg_op = 'UPDATE' and (old.content_id, old.genres) is not distinct from (new.content_id, new.genres)
+  then
+    return null;
+  end if;
+  if current_setting('transaction_isolation') in ('repeatable read', 'serializable') or row_security_active(cast('user_behaviors' as regclass)) then
+    update cotaste_parameters set stale = true where not stale;
+    return null;
+  end if;
+  perform pg_advisory_xact_lock_shared(cotaste_lock(1));
+  insert into cotaste_queue (user_id)
+  select b.user_id from user_behaviors b where b.content_id in (old.content_id, new.content_id)
+  union
+  select b.user_id from cotaste_base b where b.content_id in (old.content_id, new.content_id);
+  return null;
+end
+$$;
+comment on function cotaste_follow_replicated_content() is 'queues the users whose taste a replicated change of genres touches';
+
+create or replace trigger cotaste_queue_replica after insert or update or delete on user_behaviors
+for each row execute function cotaste_queue_replicated();
+alter table user_behaviors enable replica trigger cotaste_queue_replica;
+
+create or replace trigger cotaste_queue_replica_copy after insert on user_behaviors
+for each statement execute function cotaste_queue_copied();
+alter table user_behaviors enable replica trigger cotaste_queue_replica_copy;
+
+create or replace trigger cotaste_queue_replica after insert or update or delete on cotaste_base
+for each row execute function cotaste_queue_replicated();
+alter table cotaste_base enable replica trigger cotaste_queue_replica;
+
+create or replace trigger cotaste_contents_replica after insert or update or delete on contents
+for each row execute function cotaste_follow_replicated_content();
+alter table contents enable replica trigger cotaste_contents_replica;
+
+-- TRUNCATE is replicated as a statement.
+alter table user_behaviors enable always trigger cotaste_stale_truncate;
+alter table contents enable always trigger cotaste_contents_truncate;
+
 create or replace function cotaste_check_setting() returns trigger
 language plpgsql
 set search_path from current
@@ -222,3 +304,8 @@ comment on function cotaste_follow_settings() is 'keeps cotaste_parameters; a st
 
 create or replace trigger cotaste_settings_change after insert or update or delete or truncate on cotaste_settings
 for each statement execute function cotaste_follow_settings();
+
+create or replace trigger cotaste_settings_replica after insert or update or delete on cotaste_settings
+for each row execute function cotaste_follow_settings();
+alter table cotaste_settings enable replica trigger cotaste_settings_replica;
+alter table cotaste_settings enable always trigger cotaste_settings_change;

@@ -1,13 +1,19 @@
-//! Test builds only: entry points of each kind that panic on purpose, to show that the host survives.
+//! Test builds only: entry points of each kind that panic on purpose, to show that the host survives, and other mistakes that
+//! the tests must notice.
 #![allow(clippy::panic)]
 
-pub use rows::with_rusqlite;
-
+mod mistakes;
 mod rows;
 
 use crate::convert::Answer;
 use crate::failure::Result;
 use crate::scalar::{pure, Db};
+use rusqlite::Connection;
+
+pub fn with_rusqlite(db: &Connection) -> rusqlite::Result<()> {
+    mistakes::with_rusqlite(db)?;
+    rows::with_rusqlite(db)
+}
 
 /// `planted_panic(text)`
 pub fn with_loadable(db: Db) -> Result<()> {
@@ -18,5 +24,6 @@ pub fn with_loadable(db: Db) -> Result<()> {
         }
         Ok(Answer::Text(text.into()))
     })?;
+    mistakes::with_loadable(db)?;
     rows::with_loadable(db)
 }

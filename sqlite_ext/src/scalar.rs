@@ -1,17 +1,15 @@
-//! One way in for every scalar function: sqlite-loadable registers it, [`guard`] runs it, [`Answer`] takes the result out.
+//! One way in for every scalar function: it is registered here, [`guard`] runs it, [`Answer`] takes the result out.
 
 use crate::calls;
 use crate::convert::{give_failure, Answer, Args};
 use crate::failure::{Failure, Result};
 use crate::guard;
 use rusqlite::ffi;
-use sqlite_loadable::{define_scalar_function, FunctionFlags};
-use std::ffi::c_int;
+use sqlite_loadable::FunctionFlags;
+use std::ffi::{c_int, c_void, CString};
 
 /// The connection as sqlite-loadable names it.
 pub type Db = *mut sqlite_loadable::prelude::sqlite3;
-type Context = *mut sqlite_loadable::prelude::sqlite3_context;
-type Value = *mut sqlite_loadable::prelude::sqlite3_value;
 
 /// A pure function of its arguments.
 pub type Pure = fn(Args<'_>) -> Result<Answer<'_>>;
@@ -57,19 +55,52 @@ where
     })
 }
 
+/// sqlite-loadable would register it as well, and never give back what the closure holds when the connection ends.
 fn define<F>(db: Db, name: &str, arguments: c_int, flags: FunctionFlags, body: F) -> Result<()>
+where
+    F: Fn(*mut ffi::sqlite3_context, &[*mut ffi::sqlite3_value]) + 'static,
+{
+    let failed =
+        || Failure::of_host(ffi::SQLITE_ERROR, format!("INIT_ERROR: the function {name} could not be registered"));
+    let c_name = CString::new(name).map_err(|_| failed())?;
+    let body = Box::into_raw(Box::new(body));
+    // SAFETY: an open connection; SQLite calls `call` with what is registered here, and `forget` once, also when this fails.
+    let code = unsafe {
+        ffi::sqlite3_create_function_v2(
+            db.cast(),
+            c_name.as_ptr(),
+            arguments,
+            flags.bits(),
+            body.cast(),
+            Some(call::<F>),
+            None,
+            None,
+            Some(forget::<F>),
+        )
+    };
+    if code == ffi::SQLITE_OK {
+        Ok(())
+    } else {
+        Err(failed())
+    }
+}
+
+unsafe extern "C" fn call<F>(context: *mut ffi::sqlite3_context, count: c_int, values: *mut *mut ffi::sqlite3_value)
 where
     F: Fn(*mut ffi::sqlite3_context, &[*mut ffi::sqlite3_value]),
 {
-    let callback = move |context: Context, values: &[Value]| {
-        // SAFETY: both crates name the same C types.
-        let values: &[*mut ffi::sqlite3_value] = unsafe { &*(std::ptr::from_ref(values) as *const _) };
-        body(context.cast(), values);
-        Ok(()) // errors were given by us: sqlite-loadable would lose their code
-    };
-    define_scalar_function(db, name, arguments, callback, flags).map_err(|_| {
-        Failure::of_host(ffi::SQLITE_ERROR, format!("INIT_ERROR: the function {name} could not be registered"))
-    })
+    // SAFETY: the body registered with this function, and the values of this call; without any there may be no pointer.
+    unsafe {
+        let body = &*ffi::sqlite3_user_data(context).cast::<F>();
+        let count = if values.is_null() { 0 } else { usize::try_from(count).unwrap_or(0) };
+        let values = if count == 0 { &[] } else { std::slice::from_raw_parts(values, count) };
+        body(context, values);
+    }
+}
+
+unsafe extern "C" fn forget<F>(body: *mut c_void) {
+    // SAFETY: made by `Box::into_raw` in `define`, given back once.
+    guard::catch_or((), || drop(unsafe { Box::from_raw(body.cast::<F>()) }));
 }
 
 fn run<'a>(context: *mut ffi::sqlite3_context, body: impl FnOnce() -> Result<Answer<'a>>) {

@@ -40,6 +40,9 @@ pub trait Engine: Send {
         rows: &mut dyn Iterator<Item = Vec<Option<String>>>,
     ) -> Result<()>;
 
+    /// From now on the plans of queries are kept by their texts, as clients do that prepare.
+    fn keep_plans(&mut self);
+
     /// Prepares one statement, runs it with each list of parameters and reads all rows, as a client does. Returns how
     /// long each run took; ends before the next one when `budget` is over.
     fn each(&mut self, sql: &str, parameters: &[Vec<Value>], budget: Duration) -> Result<Vec<Duration>>;

@@ -70,6 +70,8 @@ fn dispatch(arguments: &[String]) -> Result<bool> {
             cluster::keep(Path::new(pg_config), Path::new(library), settings, Path::new(primary)).map(|()| true)
         }
         ["victim", options @ ..] => checks::faults::victim(options).map(|()| true),
+        ["purging-victim", options @ ..] => checks::faults::purging_victim(options).map(|()| true),
+        ["survives", options @ ..] => checks::faults::survives_in_sqlite(options).map(|()| true),
         ["engine", name, options @ ..] => run::engine(name, &parse(options)?),
         ["cli", options @ ..] => cli::everything(&parse(options)?),
         ["docs", options @ ..] => docs::write(&parse(options)?).map(|()| true),

@@ -4,7 +4,8 @@ use crate::cluster::Cluster;
 use crate::engine::{hex, print_double, print_timestamp, Engine, Host, Kind, SqlError, Table, Value, NULL};
 use anyhow::Result;
 use postgres::types::{FromSql, ToSql, Type};
-use postgres::{Client, NoTls, Row};
+use postgres::{Client, NoTls, Row, Statement};
+use std::collections::HashMap;
 use std::error::Error;
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -78,8 +79,12 @@ fn connect(cluster: &Cluster, database: &str) -> Result<Postgres> {
 }
 
 pub struct Postgres {
-    client: Client,
+    pub client: Client,
     notices: Arc<Mutex<Vec<String>>>,
+    /// Queries are prepared without a name and run in one message, as a pooler of transactions wants it.
+    pub is_pooled: bool,
+    /// What was asked before, and its plan once it was asked again.
+    kept: Option<HashMap<String, Option<Statement>>>,
 }
 
 impl Postgres {
@@ -96,7 +101,7 @@ impl Postgres {
         config.notice_callback(move |notice| {
             told.lock().unwrap_or_else(PoisonError::into_inner).push(notice.message().to_string());
         });
-        Ok(Postgres { client: config.connect(NoTls)?, notices })
+        Ok(Postgres { client: config.connect(NoTls)?, notices, is_pooled: false, kept: None })
     }
 }
 
@@ -110,8 +115,22 @@ impl Engine for Postgres {
     }
 
     fn query(&mut self, sql: &str) -> Result<Vec<Vec<String>>, SqlError> {
-        let rows = self.client.query(sql, &[]).map_err(sql_error)?;
-        rows.iter().map(print_row).collect()
+        let rows = match &mut self.kept {
+            Some(kept) => match kept.get_mut(sql) {
+                Some(Some(statement)) => self.client.query(&*statement, &[]),
+                Some(plan) => {
+                    let statement = plan.insert(self.client.prepare(sql).map_err(sql_error)?);
+                    self.client.query(&*statement, &[])
+                }
+                None => {
+                    kept.insert(sql.to_string(), None);
+                    self.client.query(sql, &[])
+                }
+            },
+            None if self.is_pooled => self.client.query_typed(sql, &[]),
+            None => self.client.query(sql, &[]),
+        };
+        rows.map_err(sql_error)?.iter().map(print_row).collect()
     }
 
     fn table(&mut self, sql: &str) -> Result<Table, SqlError> {
@@ -119,6 +138,10 @@ impl Engine for Postgres {
         let columns = statement.columns().iter().map(|column| column.name().to_string()).collect();
         let rows = self.client.query(&statement, &[]).map_err(sql_error)?;
         Ok(Table { columns, rows: rows.iter().map(print_row).collect::<Result<_, _>>()? })
+    }
+
+    fn keep_plans(&mut self) {
+        self.kept = Some(HashMap::new());
     }
 
     fn load(
@@ -168,7 +191,8 @@ fn copy_cell(cell: Option<String>) -> String {
     })
 }
 
-fn print_row(row: &Row) -> Result<Vec<String>, SqlError> {
+/// A row as [`Engine::query`] gives it.
+pub fn print_row(row: &Row) -> Result<Vec<String>, SqlError> {
     let cell = |i| match row.try_get::<_, Option<Printed>>(i) {
         Ok(value) => Ok(value.map_or(NULL.to_string(), |printed| printed.0)),
         Err(error) => Err(SqlError { message: format!("column {i}: {error:?}"), ..SqlError::default() }),
@@ -204,7 +228,7 @@ impl<'a> FromSql<'a> for Printed {
     }
 }
 
-fn sql_error(error: postgres::Error) -> SqlError {
+pub fn sql_error(error: postgres::Error) -> SqlError {
     match error.as_db_error() {
         Some(db) => SqlError {
             message: db.message().to_string(),

@@ -121,11 +121,11 @@ pub fn engine(name: &str, options: &Options) -> Result<bool> {
             let (library, planted) = (build.join("release/libcotaste.so"), build.join("debug/libcotaste.so"));
             let cluster = Cluster::start(&pg_config, &library)?;
             let start_planted = {
-                let pg_config = pg_config.clone();
+                let (pg_config, planted) = (pg_config.clone(), planted.clone());
                 move || Cluster::start(&pg_config, &planted)
             };
             let mut host = PostgresHost::new(cluster, start_planted)?;
-            checks::postgres(&mut host, (&pg_config, &library), &mut report, &answers)?;
+            checks::postgres(&mut host, (&pg_config, &library, &planted), &mut report, &answers)?;
             if name == "pg15" {
                 checks::scale_out(&pg_config, &library, &mut report);
             }

@@ -31,9 +31,14 @@ impl SqliteHost {
         &self.extension
     }
 
+    /// Where the build with mistakes in it is.
+    pub fn planted_extension(&self) -> &Path {
+        &self.planted
+    }
+
     /// A database without the extension, as any other tool sees it.
     pub fn open_plain(&self, path: &Path) -> Result<Sqlite> {
-        Ok(Sqlite { connection: Connection::open(path)? })
+        Ok(Sqlite::new(Connection::open(path)?))
     }
 
     pub fn open(&self, path: &Path) -> Result<Sqlite> {
@@ -73,9 +78,14 @@ impl Host for SqliteHost {
 
 pub struct Sqlite {
     pub connection: Connection,
+    keeps_plans: bool,
 }
 
 impl Sqlite {
+    pub fn new(connection: Connection) -> Self {
+        Sqlite { connection, keeps_plans: false }
+    }
+
     /// Loads an extension the way a program does: allowed for this one call.
     pub fn load(&self, extension: &Path) -> Result<()> {
         // SAFETY: the library is the one this project built; loading is disabled again at once.
@@ -102,15 +112,16 @@ impl Engine for Sqlite {
     }
 
     fn table(&mut self, sql: &str) -> Result<Table, SqlError> {
-        let mut statement = self.connection.prepare(sql).map_err(sql_error)?;
-        let columns: Vec<String> = statement.column_names().into_iter().map(str::to_string).collect();
-        let mut rows = statement.raw_query();
-        let mut result = Vec::new();
-        while let Some(row) = rows.next().map_err(sql_error)? {
-            let cell = |i| row.get_ref(i).map(print).map_err(sql_error);
-            result.push((0..columns.len()).map(cell).collect::<Result<_, _>>()?);
+        if self.keeps_plans {
+            let mut statement = self.connection.prepare_cached(sql).map_err(sql_error)?;
+            return table(&mut statement);
         }
-        Ok(Table { columns, rows: result })
+        table(&mut self.connection.prepare(sql).map_err(sql_error)?)
+    }
+
+    fn keep_plans(&mut self) {
+        self.keeps_plans = true;
+        self.connection.set_prepared_statement_cache_capacity(200);
     }
 
     fn load(
@@ -151,6 +162,17 @@ impl Engine for Sqlite {
     }
 }
 
+fn table(statement: &mut rusqlite::Statement<'_>) -> Result<Table, SqlError> {
+    let columns: Vec<String> = statement.column_names().into_iter().map(str::to_string).collect();
+    let mut rows = statement.raw_query();
+    let mut result = Vec::new();
+    while let Some(row) = rows.next().map_err(sql_error)? {
+        let cell = |i| row.get_ref(i).map(print).map_err(sql_error);
+        result.push((0..columns.len()).map(cell).collect::<Result<_, _>>()?);
+    }
+    Ok(Table { columns, rows: result })
+}
+
 impl ToSql for Value {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         match self {
@@ -172,6 +194,7 @@ fn print(value: ValueRef<'_>) -> String {
 
 fn sql_error(error: rusqlite::Error) -> SqlError {
     let message = match error {
+        rusqlite::Error::SqliteFailure(code, Some(message)) if message.is_empty() => code.to_string(),
         rusqlite::Error::SqliteFailure(_, Some(message)) => message,
         other => other.to_string(),
     };

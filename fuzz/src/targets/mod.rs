@@ -1,5 +1,6 @@
 //! The readers by what they read.
 
+mod base;
 mod context;
 mod embedding;
 mod events;
@@ -13,11 +14,12 @@ mod text;
 use crate::mutate::Parts;
 use crate::Target;
 
-pub const ALL: [&[Target]; 9] = [
+pub const ALL: [&[Target]; 10] = [
     context::TARGETS,
     text::TARGETS,
     taste::TARGETS,
     posting::TARGETS,
+    base::TARGETS,
     measures::TARGETS,
     events::TARGETS,
     embedding::TARGETS,

@@ -79,6 +79,13 @@ impl Data {
         if !make_synthetic(target, &directory, users, items)? {
             return Ok(None);
         }
+        let thousands = |n: u32| if n.is_multiple_of(1000) { format!("{}k", n / 1000) } else { n.to_string() };
+        let name = format!("synthetic {} x {}", thousands(users), thousands(items));
+        Ok(Some(Data { name, ..Self::at(&directory)? }))
+    }
+
+    /// A synthetic set by its directory.
+    pub fn at(directory: &Path) -> Result<Self> {
         let contents = BufReader::new(File::open(directory.join("contents.tsv"))?)
             .lines()
             .map(|line| {
@@ -87,9 +94,13 @@ impl Data {
                 Ok(Content { id: id.parse()?, title: None, genres: serde_json::from_str(genres)? })
             })
             .collect::<Result<_>>()?;
-        let thousands = |n: u32| if n.is_multiple_of(1000) { format!("{}k", n / 1000) } else { n.to_string() };
-        let name = format!("synthetic {} x {}", thousands(users), thousands(items));
-        Ok(Some(Data { name, contents, events: directory.join("events.csv"), read: read_synthetic }))
+        let name = directory.display().to_string();
+        Ok(Data { name, contents, events: directory.join("events.csv"), read: read_synthetic })
+    }
+
+    /// All events into the log.
+    pub fn load_log(&self, engine: &mut dyn Engine) -> Result<()> {
+        load_events_with_labels(engine, self.events()?)
     }
 
     /// In their order in the file.

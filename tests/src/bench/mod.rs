@@ -12,6 +12,7 @@ mod recommend;
 mod scale_out;
 mod sets;
 mod similarity;
+pub use data::Data;
 pub use similarity::plain;
 
 use crate::cluster::Cluster;

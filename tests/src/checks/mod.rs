@@ -2,7 +2,7 @@
 
 pub mod backup;
 mod bad_input;
-mod cancel;
+pub mod cancel;
 mod catalogue;
 mod concurrent;
 mod documentation;
@@ -21,7 +21,7 @@ pub mod leash;
 mod movielens;
 mod operate;
 mod own_check;
-mod planted;
+pub mod planted;
 mod postgres_only;
 mod privileges;
 mod scale_out;
@@ -80,7 +80,7 @@ pub fn sqlite(
 
 pub fn postgres(
     host: &mut PostgresHost,
-    (pg_config, library): (&Path, &Path),
+    (pg_config, library, planted): (&Path, &Path, &Path),
     report: &mut Report,
     answers: &Answers,
 ) -> Result<()> {
@@ -91,7 +91,7 @@ pub fn postgres(
     section("privileges", report, |report| privileges::run(host, report));
     section("cancelling", report, |report| cancel::postgres(host, report));
     section("concurrent writers", report, |report| concurrent::run(host, report));
-    faults::postgres(pg_config, library, report);
+    faults::postgres(pg_config, library, planted, report);
     last(host, report, answers);
     section("server log", report, |report| postgres_only::log(host, report));
     Ok(())

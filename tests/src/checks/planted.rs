@@ -61,7 +61,8 @@ pub fn run(host: &mut dyn Host, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-fn survives(engine: &mut dyn Engine, statements: &[&str]) -> Result<()> {
+/// A panic is an error of its statement, and nothing more.
+pub fn survives(engine: &mut dyn Engine, statements: &[&str]) -> Result<()> {
     let session = match engine.kind() {
         Kind::Postgres => "select pg_backend_pid()",
         Kind::Sqlite => "select 1",

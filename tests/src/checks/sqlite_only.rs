@@ -61,7 +61,7 @@ pub fn run(host: &mut SqliteHost, report: &mut Report) -> Result<()> {
         let with = host.open(&path)?;
         drop(with);
         let connection = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        let mut read_only = crate::sqlite::Sqlite { connection };
+        let mut read_only = crate::sqlite::Sqlite::new(connection);
         read_only.load(host.extension())?;
         read_only.exec("pragma trusted_schema = off")?;
         for relation in super::catalogue::RELATIONS {

@@ -177,7 +177,7 @@ impl Database<'_> {
     pub fn connect(&self) -> Result<Box<dyn Engine>> {
         Ok(match self.tool.place {
             Place::Sqlite => {
-                let sqlite = Sqlite { connection: rusqlite::Connection::open(&self.name)? };
+                let sqlite = Sqlite::new(rusqlite::Connection::open(&self.name)?);
                 sqlite.load(&self.tool.target.join("cotaste0.so"))?;
                 sqlite.connection.busy_timeout(Duration::from_secs(10))?;
                 Box::new(sqlite)

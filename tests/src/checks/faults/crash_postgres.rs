@@ -11,15 +11,15 @@ use crate::report::Report;
 use crate::scale;
 use anyhow::{bail, ensure, Context, Result};
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const WRITERS: usize = 6;
 /// How many die on each of two majors.
 fn backends() -> usize {
-    scale::of(8, 100)
+    scale::of(15, 100)
 }
 fn servers() -> usize {
-    scale::of(3, 50)
+    scale::of(5, 50)
 }
 
 pub fn run(fault: &mut Fault, report: &mut Report) -> Result<()> {
@@ -123,14 +123,7 @@ fn write(mut engine: Postgres, workload: &mut Workload, ledger: &mut Ledger) -> 
 }
 
 fn check(fault: &Fault, database: &str, clients: &mut [(Workload, Ledger)]) -> Result<()> {
-    let begun = Instant::now();
-    let mut engine = loop {
-        match fault.connect(database) {
-            Ok(engine) => break engine,
-            Err(error) => ensure!(begun.elapsed() < Duration::from_secs(60), "the server did not come back: {error:#}"),
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    };
+    let mut engine = fault.connect_when_back(database)?;
     let mut log = ledger::by_client(&mut engine)?;
     for (place, (_, ledger)) in clients.iter_mut().enumerate() {
         let own = log.remove(&format!("w{place}")).unwrap_or_default();

@@ -54,7 +54,7 @@ fn failing_writes(host: &mut SqliteHost, report: &mut Report) -> Result<()> {
         report.skip(name, "fiu-run is not installed: scripts/setup faults");
         return Ok(());
     }
-    let (wanted, mut failed, mut ran) = (scale::of(15, 150), 0, 0);
+    let (wanted, mut failed, mut ran) = (scale::of(30, 150), 0, 0);
     let found = report.failed;
     report.case(name, || {
         while failed < wanted && ran < wanted * 8 {
@@ -138,7 +138,7 @@ fn memory_of_sqlite(host: &mut SqliteHost, report: &mut Report) -> Result<()> {
     file.exec(&workload::catalogue())?;
     let fill = format!("{FILL}hex(zeroblob(20)) || '\"}}' from contents");
     (0..20).try_for_each(|_| file.exec(&fill))?;
-    let levels = scale::of(20, 200);
+    let levels = scale::of(40, 200);
     let mut refused = 0;
     report.case(&format!("{levels} limits of memory: an error that says so, and the session goes on"), || {
         for level in 0..levels {
@@ -236,7 +236,7 @@ fn memory_of_postgres(fault: &mut Fault, report: &mut Report) -> Result<()> {
     let fill = format!("{FILL}repeat('x', 40) || '\"}}' from contents");
     (0..20).try_for_each(|_| engine.exec(&fill))?;
     let started = engine.value("select pg_postmaster_start_time()::text")?;
-    let levels = scale::of(20, 200);
+    let levels = scale::of(40, 200);
     let mut refused = 0;
     report.case(
         &format!("{levels} limits of a backend's memory: an error that says so, and the session goes on"),

@@ -3,12 +3,16 @@
 
 mod columns;
 mod crash_postgres;
+mod crash_purge;
 mod crash_sqlite;
+mod growth;
 mod ledger;
 mod limits;
 mod load;
 mod planted;
+mod pooler;
 mod replicas;
+mod subscriber;
 mod victim;
 mod workload;
 
@@ -17,13 +21,18 @@ use crate::engine::{Engine, Host};
 use crate::postgres::Postgres;
 use crate::report::Report;
 use crate::sqlite::SqliteHost;
-use anyhow::Result;
+use anyhow::{bail, Result};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
+pub use crash_purge::victim as purging_victim;
+pub use planted::survives_in_sqlite;
 pub use victim::run as victim;
 
-/// As a database owner would set it, except that nothing here has to outlive a power cut.
+/// As a database owner would set it, except that nothing here has to outlive a power cut, and that plans over a few rows
+/// are not compiled.
 const SETTINGS: &str = "
+jit = off
 max_connections = 120
 synchronous_commit = on
 wal_level = logical
@@ -35,13 +44,15 @@ pub struct Fault {
     pub cluster: Cluster,
     pub pg_config: PathBuf,
     pub library: PathBuf,
+    /// The build with mistakes in it.
+    pub planted: PathBuf,
     made: u32,
 }
 
 impl Fault {
-    pub fn start(pg_config: &Path, library: &Path) -> Result<Self> {
+    pub fn start(pg_config: &Path, library: &Path, planted: &Path) -> Result<Self> {
         let cluster = Cluster::start_with(pg_config, library, SETTINGS)?;
-        Ok(Fault { cluster, pg_config: pg_config.into(), library: library.into(), made: 0 })
+        Ok(Fault { cluster, pg_config: pg_config.into(), library: library.into(), planted: planted.into(), made: 0 })
     }
 
     /// A fresh database with a space: its name and a connection.
@@ -57,32 +68,53 @@ impl Fault {
     pub fn connect(&self, database: &str) -> Result<Postgres> {
         Postgres::connect(&self.cluster, "postgres", database)
     }
+
+    /// The same after a crash, from which the server takes a moment to come back.
+    pub fn connect_when_back(&self, database: &str) -> Result<Postgres> {
+        let begun = Instant::now();
+        loop {
+            match self.connect(database) {
+                Err(error) if begun.elapsed() > Duration::from_secs(60) => {
+                    bail!("the server did not come back: {error:#}")
+                }
+                Err(_) => std::thread::sleep(Duration::from_millis(10)),
+                engine => return engine,
+            }
+        }
+    }
 }
 
 /// All parts on SQLite.
 pub fn sqlite(host: &mut SqliteHost, report: &mut Report) {
     super::section("killed processes", report, |report| crash_sqlite::run(host, report));
+    super::section("killed purges", report, |report| crash_purge::sqlite(host, report));
     super::section("full disks and little memory", report, |report| limits::sqlite(host, report));
     super::section("reads that only read", report, |report| replicas::sqlite(host, report));
     super::section("hostile columns", report, |report| columns::run(host.space()?.as_mut(), report));
+    super::section("memory that grows", report, |report| growth::sqlite(host, report));
+    super::section("planted bugs", report, |report| planted::sqlite(host, report));
 }
 
 /// All parts on Postgres, on a server of their own.
-pub fn postgres(pg_config: &Path, library: &Path, report: &mut Report) {
+pub fn postgres(pg_config: &Path, library: &Path, planted: &Path, report: &mut Report) {
     let mut server = None;
-    let parts: [(&str, Part); 6] = [
+    let parts: [(&str, Part); 10] = [
         ("killed processes", crash_postgres::run),
+        ("killed purges", crash_purge::postgres),
         ("sixty-four clients", load::run),
         ("full disks and little memory", limits::postgres),
         ("reads that only read", replicas::postgres),
-        ("planted bugs", planted::run),
+        ("logical subscriber", subscriber::run),
+        ("pooled connections", pooler::run),
+        ("memory that grows", growth::postgres),
+        ("planted bugs", planted::postgres),
         ("hostile columns", |fault, report| columns::run(&mut fault.space()?.1, report)),
     ];
     for (name, part) in parts {
         super::section(name, report, |report| {
             let fault = match &mut server {
                 Some(fault) => fault,
-                none => none.insert(Fault::start(pg_config, library)?),
+                none => none.insert(Fault::start(pg_config, library, planted)?),
             };
             part(fault, report)
         });

@@ -1,13 +1,17 @@
 //! Mistakes made on purpose: the parts of this harness must notice each. Those in SQL replace a function of one space;
-//! nothing of them is in a build.
+//! those in Rust are in a build of their own, `sqlite_ext/src/planted` and `pg_ext/src/planted.rs`.
 
 use super::Fault;
-use crate::checks::concurrent;
+use crate::checks::{cancel, concurrent, hostile, planted as panics};
 use crate::engine::Engine;
+use crate::leash;
 use crate::postgres::Postgres;
 use crate::report::Report;
+use crate::sqlite::{Sqlite, SqliteHost};
 use crate::surface::{self, Asked};
-use anyhow::{ensure, Result};
+use anyhow::{bail, ensure, Context, Result};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 
 /// A fold that trusts the order of ids: a transaction that commits after one with higher ids is passed over.
 const BY_WATERMARK: (&str, &str) = (
@@ -39,7 +43,14 @@ const WRITES: &str = "
     return 0;
   end $$";
 
-pub fn run(fault: &mut Fault, report: &mut Report) -> Result<()> {
+/// No guard stands between its panic and the host.
+const UNGUARDED: &str = "select planted_unguarded(1)";
+/// Computes for so many seconds and lets nobody interrupt it.
+const BUSY: &str = "select planted_busy(@seconds@)";
+/// Trusts a length it read.
+const LENGTH: &str = "select planted_length(?)";
+
+pub fn postgres(fault: &mut Fault, report: &mut Report) -> Result<()> {
     let failed = report.failed;
     report.case("a fold by watermark is noticed", || {
         let (database, mut engine) = fault.space()?;
@@ -66,10 +77,66 @@ pub fn run(fault: &mut Fault, report: &mut Report) -> Result<()> {
         ensure!(refused.iter().any(|read| read.name == "user_similarity()"), "{refused:?}");
         Ok(())
     });
+    let mut wrong = Fault::start(&fault.pg_config, &fault.planted, &fault.planted)?;
+    let (database, mut engine) = wrong.space()?;
+    engine.exec(&std::fs::read_to_string(crate::repository().join("sql/postgres/planted.sql"))?)?;
+    engine.exec("insert into contents(content_id, genres) values (1, '[\"Drama\"]')")?;
+    report.case("a missing interrupt check is noticed", || {
+        engine.query(&BUSY.replace("@seconds@", "0.0"))?;
+        noticed(|_| cancel::ends_in_postgres(&mut engine, &BUSY.replace("@seconds@", "0.6")))
+    });
+    report
+        .case("a missing length check is noticed", || noticed(|quiet| hostile::within(&mut engine, &[LENGTH], quiet)));
+    report.case("an unguarded panic is noticed", || {
+        engine.query("select 'planted_unguarded'::regproc::text")?;
+        noticed(|_| panics::survives(&mut engine, &[UNGUARDED]))?;
+        let mut engine = wrong.connect_when_back(&database)?;
+        ensure!(engine.value("select 1")? == "1");
+        Ok(())
+    });
     if report.failed == failed {
-        report.figure("planted bugs in SQL", "3 of 3 noticed");
+        report.figure("planted bugs", "6 of 6 noticed");
     }
     Ok(())
+}
+
+/// Those in Rust again, in the other host.
+pub fn sqlite(host: &mut SqliteHost, report: &mut Report) -> Result<()> {
+    let failed = report.failed;
+    let path = host.fresh_path();
+    let mut engine = Sqlite::new(rusqlite::Connection::open(&path)?);
+    engine.load(host.planted_extension())?;
+    report.case("a missing interrupt check is noticed", || {
+        engine.query(&BUSY.replace("@seconds@", "0.0"))?;
+        noticed(|_| cancel::ends_in_sqlite(&mut engine, &BUSY.replace("@seconds@", "0.6")))
+    });
+    report
+        .case("a missing length check is noticed", || noticed(|quiet| hostile::within(&mut engine, &[LENGTH], quiet)));
+    report.case("an unguarded panic is noticed", || {
+        // It ends the process, so it has one of its own; a guarded one does not.
+        let mut in_a_process = |sql: &str| -> Result<_> {
+            let mut child = leash::command()?;
+            child.arg("survives").arg(host.fresh_path()).arg(host.planted_extension()).arg(sql);
+            Ok(child.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).status()?)
+        };
+        ensure!(in_a_process("select planted_panic('now')")?.success(), "a guarded panic ends the process");
+        let status = in_a_process(UNGUARDED)?;
+        ensure!(status.signal() == Some(libc::SIGABRT), "nobody noticed: {status:?}");
+        Ok(())
+    });
+    if report.failed == failed {
+        report.figure("planted bugs in Rust", "3 of 3 noticed");
+    }
+    Ok(())
+}
+
+/// A process that panics and lives on, or does not: `PATH EXTENSION SQL`.
+pub fn survives_in_sqlite(words: &[&str]) -> Result<()> {
+    let [path, extension, sql] = words else { bail!("not for people") };
+    let mut file = Sqlite::new(rusqlite::Connection::open(path)?);
+    file.load(Path::new(extension)).context("the planted build")?;
+    file.exec("select cotaste_init(); insert into contents(content_id, genres) values (1, '[\"Drama\"]')")?;
+    panics::survives(&mut file, &[sql])
 }
 
 fn fails(engine: &mut Postgres, sql: &str, state: &str) -> bool {

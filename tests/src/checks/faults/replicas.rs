@@ -61,8 +61,11 @@ pub fn postgres(fault: &mut Fault, report: &mut Report) -> Result<()> {
         [("in a read-only transaction", &mut reader), ("on a hot standby", &mut replica)];
     everywhere(&mut writer, &mut others, caught_up, report)?;
     if scale::soaking().is_some() {
-        report.case("a promoted standby writes and folds", || {
+        let mut reads = surface::reads(&mut writer, &asked())?;
+        reads.retain(|read| read.name != "cotaste_clock");
+        report.case("a promoted standby answers as the primary did, writes and folds", || {
             replica.query("select pg_promote()")?;
+            reads.iter().try_for_each(|read| alike(&mut writer, &mut replica, read))?;
             replica.query("select record_behavior('user 1', 39, 'view')")?;
             replica.query("select cotaste_refresh()")?;
             let problems = replica.query("select * from cotaste_verify()")?;

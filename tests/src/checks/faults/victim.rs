@@ -14,7 +14,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 /// The process: `PATH EXTENSION JOURNAL CLIENT SEED TRANSACTIONS`.
 pub fn run(words: &[&str]) -> Result<()> {
     let [path, extension, journal, client, seed, most] = words else { bail!("not for people") };
-    let mut file = Sqlite { connection: rusqlite::Connection::open(path)? };
+    let mut file = Sqlite::new(rusqlite::Connection::open(path)?);
     file.load(Path::new(extension))?;
     file.query(&format!("pragma journal_mode = {journal}"))?;
     file.exec("pragma synchronous = normal")?;
@@ -119,7 +119,7 @@ impl Victim {
     }
 }
 
-/// How many processes die in each journal mode, on both SQLites together.
+/// How many processes die in each journal mode on each SQLite.
 pub fn deaths() -> usize {
-    scale::of(50, 1000)
+    scale::of(100, 1000)
 }
