@@ -11,7 +11,7 @@ pub struct Cli {
     /// One JSON object on standard output, and no progress
     #[arg(long, global = true)]
     pub json: bool,
-    /// No progress
+    /// Only what was asked for: no progress, and nothing of what was done
     #[arg(long, short, global = true)]
     pub quiet: bool,
     #[command(subcommand)]
