@@ -113,12 +113,12 @@ pub fn run(tool: &Tool, report: &mut Report) -> Result<()> {
 fn many(tool: &Tool, files: &Tool, events: u64) -> Result<()> {
     let source = files.space()?;
     let mut random = Random::new(11);
-    let mut rows = String::from("user_id,content_id,action,rating,context,occurred_at\n");
+    let mut rows = String::from("user_id,content_id,action,rating,context,occurred_at,event_id\n");
     for row in 0..events {
         let (user, content, second) = (random.below(50_000), random.below(10_000), random.below(86_400 * 300));
         let context =
             ["", "\"{\"\"device\"\": \"\"tv\"\"}\"", "\"{\"\"timeOfDay\"\": \"\"night\"\"}\""][random.below(3)];
-        let _ = writeln!(rows, "u{user},{content},rate,{},{context},{}.{row:06}", row % 11, 1_700_000_000 + second);
+        let _ = writeln!(rows, "u{user},{content},rate,{},{context},{},e{row}", row % 11, 1_700_000_000 + second);
     }
     let path = tool.file("many.csv", &rows)?;
     ensure!(source.run(&["import", path.to_str().unwrap_or_default()])?.ok()?.number("recorded")? == events);
