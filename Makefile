@@ -25,7 +25,7 @@ help: ## list the targets
 demo: build-sqlite ## build the SQLite extension, load a catalogue into demo.db and show the answers
 	demo/run "$(TARGET)/cotaste0.so"
 
-test: setup-sqlite setup-postgres setup-cli build-sqlite build-cli build-pg15 build-pg18 planted-sqlite planted-pg15 planted-pg18 build-tests ## every test, on two SQLites and two Postgres majors
+test: setup-sqlite setup-postgres setup-cli setup-clients build-sqlite build-cli build-pg15 build-pg18 planted-sqlite planted-pg15 planted-pg18 build-tests ## every test, on two SQLites and two Postgres majors
 	$(call run_tests) $(if $(ONLY),--only "$(ONLY)") $(if $(ENGINE),--engine "$(ENGINE)")
 
 # COTASTE_CANCEL_DATA=target/synthetic-100000-20000 cancels over ten million events (the set of make bench-similarity).
@@ -64,14 +64,12 @@ bench-cli: setup-cli build-sqlite build-cli build-pg15 build-tests ## the comman
 
 package: build-sqlite build-pg15 ## every package for this machine, in target/packages
 	rm -rf "$(TARGET)/packages" && mkdir -p "$(TARGET)/packages"
-	packaging/deb/build "$(PG15_CONFIG)" "$(TARGET)/build-pg15/release/libcotaste.so" "$(TARGET)/packages" > /dev/null
-	packaging/pypi/build "$(TARGET)/cotaste0.so" "$(TARGET)/packages" "$(TARGET)/packaging"
-	packaging/npm/build "$(TARGET)/cotaste0.so" "$(TARGET)/packages"
-	git archive --format=zip --prefix="cotaste-$(VERSION)/" -o "$(TARGET)/packages/cotaste-$(VERSION).zip" HEAD
+	packaging/build "$(TARGET)" "$(PG15_CONFIG)" "$(TARGET)/packages"
 	@ls "$(TARGET)/packages"
 
 test-packages: ## install each package into a clean place and run the quick start (after make package)
-	packaging/test "$(TARGET)/packages" "$(TARGET)/packaging"
+	packaging/test "$(TARGET)" "$(TARGET)/packages"
+
 extension-update: build-tests ## the update script from FROM to the version at work; freeze FROM's script in released.sha256 then
 	"$(TARGET)/tests/debug/cotaste-tests" extension-update "sql/postgres/cotaste--$(FROM).sql" "sql/postgres/cotaste--$(VERSION).sql"
 
@@ -163,6 +161,9 @@ setup-sqlite:
 
 setup-browser:
 	@scripts/setup browser
+
+setup-clients:
+	@scripts/setup clients
 
 setup-cli:
 	@scripts/setup cli

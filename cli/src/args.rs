@@ -11,7 +11,7 @@ pub struct Cli {
     /// One JSON object on standard output, and no progress
     #[arg(long, global = true)]
     pub json: bool,
-    /// No progress
+    /// Only what was asked for: no progress, and nothing of what was done
     #[arg(long, short, global = true)]
     pub quiet: bool,
     #[command(subcommand)]
@@ -117,9 +117,9 @@ pub struct Import {
     /// Where rejected rows are listed [default: PATH.rejects.csv]
     #[arg(long, value_name = "FILE")]
     pub rejects: Option<PathBuf>,
-    /// Rows a transaction
-    #[arg(long, default_value_t = 100_000, value_name = "ROWS", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
-    pub batch: u64,
+    /// Rows a transaction [default: 100000, of a load of more than there is 250000]
+    #[arg(long, value_name = "ROWS", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    pub batch: Option<u64>,
     /// Read from the start even where an earlier import came further
     #[arg(long)]
     pub again: bool,

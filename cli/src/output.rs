@@ -14,8 +14,15 @@ pub struct Output {
 }
 
 impl Output {
-    /// The result of a command: `fields` for a program, `text` for a person.
+    /// What a command did: `fields` for a program, `text` for a person who has not asked for quiet.
     pub fn done(&self, text: &str, fields: serde_json::Value) {
+        if self.json || !self.quiet {
+            self.answer(text, fields);
+        }
+    }
+
+    /// What a command was asked for.
+    pub fn answer(&self, text: &str, fields: serde_json::Value) {
         if self.json {
             print(&fields.to_string());
         } else if !text.is_empty() {

@@ -18,10 +18,11 @@ class Report:
             self.passed += 1
         else:
             self.failed += 1
-            print(f"FAILED {self.name}, {what}:\n  got    {got!r}\n  wanted {wanted!r}")
+            print(f"FAILED {self.name}, {what}: {got!r} instead of {wanted!r}")
 
     def end(self):
-        print(f"{self.name}: {self.passed} passed, {self.failed} failed")
+        if not self.failed:
+            print(f"ok {self.name}: {self.passed} checks")
         sys.exit(1 if self.failed else 0)
 
 

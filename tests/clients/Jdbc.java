@@ -3,15 +3,14 @@ import java.util.*;
 
 /** JDBC for Postgres and SQLite. Usage: java Jdbc.java URL NAME EXTENSION TEXT_IDS INTEGER_IDS UUID_IDS VIEWS UNIQUE_USERS */
 class Jdbc {
-    static int passed = 0, failed = 0;
+    static int checks = 0;
+    static List<String> wrong = new ArrayList<>();
     static String client;
 
     static void check(String what, Object got, Object wanted) {
-        if (Objects.equals(got, wanted)) {
-            passed++;
-        } else {
-            failed++;
-            System.out.println("FAILED " + client + ": " + what + ": " + got + " instead of " + wanted);
+        checks++;
+        if (!Objects.equals(got, wanted)) {
+            wrong.add(what + ": " + got + " instead of " + wanted);
         }
     }
 
@@ -76,7 +75,7 @@ class Jdbc {
             check("type of a rate", doubles.contains(types.get("average_rating")), true);
             check("type of a time", types.get("first_activity"), postgres ? Types.TIMESTAMP : Types.VARCHAR);
         }
-        System.out.println(client + ": " + passed + " passed, " + failed + " failed");
-        System.exit(failed > 0 ? 1 : 0);
+        System.out.println(wrong.isEmpty() ? "ok " + client + ": " + checks + " checks" : "FAILED " + client + ": " + String.join("; ", wrong));
+        System.exit(wrong.isEmpty() ? 0 : 1);
     }
 }

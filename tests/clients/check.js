@@ -6,15 +6,13 @@ const path = require('path')
 const [expectedFile, file, extension, host] = process.argv.slice(2)
 const expected = JSON.parse(fs.readFileSync(expectedFile))
 const uuids = ['6f1f4a44-3c61-4ee5-a5a4-2d4d13b2a6f1', '0b7a7e52-9f0f-4b6c-8d4e-5a4c3b2a1908']
-let passed = 0
-let failed = 0
+/** What was checked of each client, in order. */
+const clients = new Map()
 
 function check(client, what, got, wanted) {
-  if (JSON.stringify(got) === JSON.stringify(wanted)) passed += 1
-  else {
-    failed += 1
-    console.log(`FAILED ${client}: ${what}: ${JSON.stringify(got)} instead of ${JSON.stringify(wanted)}`)
-  }
+  if (!clients.has(client)) clients.set(client, [])
+  const equal = JSON.stringify(got) === JSON.stringify(wanted)
+  clients.get(client).push(equal ? null : `${what}: ${JSON.stringify(got)} instead of ${JSON.stringify(wanted)}`)
 }
 
 /** `query(sql, parameters)` gives rows as arrays; sql has {0}, {1}, ... where the parameters go. */
@@ -92,7 +90,10 @@ async function main() {
       check(client.name, 'runs to its end', error.message, null)
     }
   }
-  console.log(`node: ${passed} passed, ${failed} failed`)
-  process.exitCode = failed > 0 ? 1 : 0
+  for (const [client, found] of clients) {
+    const wrong = found.filter((why) => why !== null)
+    console.log(wrong.length ? `FAILED ${client}: ${wrong.join('; ')}` : `ok ${client}: ${found.length} checks`)
+    if (wrong.length) process.exitCode = 1
+  }
 }
 main()

@@ -142,8 +142,7 @@ def check_asyncpg():
                 rows = await connection.fetch(sql.format(*(f"${i + 1}" for i in range(len(parameters)))), *parameters)
                 answers[(sql, tuple(map(str, parameters)))] = [tuple(row) for row in rows]
                 scratch = common.Report(report.expected)
-        report.passed += scratch.passed
-        report.failed += scratch.failed
+        report.clients.update(scratch.clients)
         value = await connection.fetchval("select user_similarity($1::bigint, $2::bigint)", 1, 2)
         report.check(client, "integer ids with a cast", value, report.expected["integer ids"])
         value = await connection.fetchval("select user_similarity($1::uuid, $2::uuid)", *common.UUIDS)
@@ -186,5 +185,4 @@ for check in (check_sqlite3, check_sqlalchemy, check_psycopg, check_asyncpg, che
         check()
     except Exception as error:
         report.check(check.__name__, "runs to its end", f"{type(error).__name__}: {error}", None)
-print(f"python: {report.passed} passed, {report.failed} failed")
-sys.exit(report.failed > 0)
+sys.exit(report.end() > 0)

@@ -56,7 +56,7 @@ def check(what, got, wanted):
         passed += 1
     else:
         failed += 1
-        print(f"FAILED quick start, {what}:\n{got}instead of\n{wanted}")
+        print(f"FAILED quick start, {what}: it gives\n{got}instead of\n{wanted}")
 
 
 # A heading, prose, a block, and the block of its output.
@@ -80,5 +80,8 @@ if "dbt" in kinds:
             file.write(content)
     told = ran(os.environ.get("DBT", "dbt"), "build", "--project-dir", project, "--profiles-dir", project)
     check("dbt", " ".join(re.findall(r"(?:PASS|ERROR)=\d+", told)) or told, "PASS=1 ERROR=0")
-print(f"quick starts ({', '.join(sorted(kinds))}): {passed} passed, {failed} failed")
+if not passed + failed:
+    print(f"FAILED quick starts: the page has none in {', '.join(sorted(kinds))}")
+elif not failed:
+    print(f"ok quick starts in {', '.join(sorted(kinds))}: {passed} blocks")
 sys.exit(failed > 0 or passed == 0)

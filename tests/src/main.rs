@@ -20,6 +20,7 @@ mod report;
 mod run;
 mod scale;
 mod scale_out;
+mod scripts;
 mod slt;
 mod sqlite;
 mod surface;

@@ -4,7 +4,7 @@ use crate::cluster::Cluster;
 use crate::postgres::PostgresHost;
 use crate::report::{Report, FIGURE};
 use crate::sqlite::SqliteHost;
-use crate::{checks, cli, compare, core_tests, leash, newer, Options};
+use crate::{checks, cli, compare, core_tests, leash, newer, scripts, Options};
 use anyhow::{bail, ensure, Context, Result};
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -50,6 +50,9 @@ pub fn everything(options: &Options) -> Result<bool> {
     }
     if options.engine.is_none() && options.only.as_deref().is_none_or(|only| only.contains("cli")) {
         cli::run(options, &mut report)?;
+    }
+    if options.engine.is_none() {
+        scripts::run(options, &mut report);
     }
     if finished.len() > 1 {
         compare::answers(&scratch.0, &finished, &mut report)?;

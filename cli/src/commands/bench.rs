@@ -61,7 +61,7 @@ pub fn run(mut database: Database, connect: &Connect, arguments: &Bench, output:
             quantile(0.99),
         ]);
     }
-    output.done(
+    output.answer(
         &table.text(),
         json!({"clients": arguments.clients, "seconds": arguments.seconds, "questions": table.json()}),
     );

@@ -13,7 +13,7 @@ pub fn health(mut database: Database, output: Output) -> Ended {
     let table = database.query("select * from cotaste_health", &[])?;
     let row = table.rows.first().cloned().unwrap_or_default();
     let status = table.columns.iter().position(|name| name == "status").and_then(|i| row.get(i)).map(Value::text);
-    output.done(&table.card(), table.object(&row));
+    output.answer(&table.card(), table.object(&row));
     Ok((status.as_deref() != Some("healthy")).then_some(Exit::NotWell))
 }
 
@@ -24,7 +24,7 @@ pub fn verify(mut database: Database, output: Output) -> Ended {
         0 => "the state equals the log".to_string(),
         n => format!("{}\n\n{n} differences. Make the state anew: cotaste refresh --rebuild", table.text()),
     };
-    output.done(&text, json!({"differences": table.json()}));
+    output.answer(&text, json!({"differences": table.json()}));
     Ok((!table.rows.is_empty()).then_some(Exit::NotWell))
 }
 
@@ -78,7 +78,7 @@ pub fn purge(mut database: Database, arguments: &Purge, output: Output) -> Ended
         _ => return Ok(None),
     };
     if arguments.dry_run {
-        output.done(&table.text(), table.json());
+        output.answer(&table.text(), table.json());
         return Ok(None);
     }
     let row = table.rows.first().cloned().unwrap_or_default();

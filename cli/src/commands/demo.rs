@@ -54,12 +54,12 @@ fn tour(database: &mut Database, output: Output) -> Result<()> {
         let (question, sql) = paragraph.trim().split_once('\n').unwrap_or_default();
         let table = database.query(sql, &[])?;
         if !output.json {
-            output.done(&format!("{question}\n{}\n", rounded(&table).text()), json!(null));
+            output.answer(&format!("{question}\n{}\n", rounded(&table).text()), json!(null));
         }
         answers.push(json!({"question": question.trim_start_matches("-- "), "rows": table.json()}));
     }
     if output.json {
-        output.done("", json!({"database": database.name(), "answers": answers}));
+        output.answer("", json!({"database": database.name(), "answers": answers}));
     }
     Ok(())
 }

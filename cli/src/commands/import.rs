@@ -36,10 +36,11 @@ pub fn run(mut database: Database, arguments: &Import, output: Output) -> Ended 
         return Ok(None);
     }
     let mode = mode(&mut database, &files)?;
+    let rows = arguments.batch.map_or(if mode == Mode::Load { LOADED } else { FOLLOWED }, |rows| rows as usize);
     let mut sink = sink::open(database, mode)?;
     let mut total = Progress::default();
     for (path, format) in &files {
-        let done = Job { path, format: *format, mapping: &mapping, arguments, output }.run(sink.as_mut())?;
+        let done = Job { path, format: *format, mapping: &mapping, arguments, rows, output }.run(sink.as_mut())?;
         total.add(&done);
     }
     output.note("bringing the state up to the log ...");
@@ -77,6 +78,11 @@ fn mapping(arguments: &Import) -> Result<Mapping> {
         time_us.map_err(|error| Failure::argument(error.message(), "Pass --default-time 2026-01-05T12:00:00Z."))?;
     Ok(Mapping { columns, defaults: Defaults { action: arguments.default_action.clone(), time_us, event_id: None } })
 }
+
+/// Rows a batch. A load's touches almost every page of the log's indexes, which a transaction writes once: the larger, the less is
+/// written. It is over before another writer has waited for 5 seconds.
+const LOADED: usize = 250_000;
+const FOLLOWED: usize = 100_000;
 
 /// Bytes of a file that make an event, by experience: they decide how it is loaded, nothing else.
 const BYTES_AN_EVENT: u64 = 60;
@@ -156,6 +162,8 @@ struct Job<'a> {
     format: Format,
     mapping: &'a Mapping,
     arguments: &'a Import,
+    /// Rows a batch.
+    rows: usize,
     output: Output,
 }
 
@@ -175,9 +183,9 @@ impl Job<'_> {
         let bar = self.output.bar(size(self.path, self.format), BYTES);
         bar.set_message(self.path.display().to_string());
         let earlier = progress.clone();
-        let (path, format, at, rows) = (self.path, self.format, progress.at, self.arguments.batch as usize);
+        let (path, format, at, rows) = (self.path, self.format, progress.at, self.rows);
         std::thread::scope(|scope| {
-            let (sender, receiver) = mpsc::sync_channel(2);
+            let (sender, receiver) = mpsc::sync_channel(1);
             let reader = scope.spawn(move || read(path, format, self.mapping, at, rows, &sender));
             for batch in receiver {
                 self.write(sink, &task, &batch, &mut progress, &mut rejects)?;

@@ -32,7 +32,7 @@ pub fn run(connect: &Connect, arguments: &Migrate, output: Output) -> Ended {
     let plan = Plan::read(sqlite)?;
     plan.check()?;
     if arguments.dry_run {
-        output.done(&plan.text(&target.name()), plan.json());
+        output.answer(&plan.text(&target.name()), plan.json());
         return Ok(None);
     }
     let Database::Postgres(_) = &target else { return Err(not_postgres()) };

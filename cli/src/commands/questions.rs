@@ -1,7 +1,7 @@
 //! Two spaces asked the same questions.
 
 use crate::database::{Database, Value};
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::sql;
 
 const QUESTIONS: &str = include_str!("../../sql/questions.sql");
@@ -13,17 +13,20 @@ pub struct Answers {
     pub differ: Vec<String>,
 }
 
-/// Asks both, about users, contents and experiments of the first.
+/// Asks both at once, about users, contents and experiments of the first.
 pub fn compare(first: &mut Database, second: &mut Database) -> Result<Answers> {
-    let mut answers = Answers { asked: 0, differ: Vec::new() };
-    for question in questions(first)? {
-        answers.asked += 1;
-        let (a, b) = (ask(first, &question)?, ask(second, &question)?);
-        if a != b {
-            answers.differ.push(question);
-        }
-    }
-    Ok(answers)
+    let questions = questions(first)?;
+    let all =
+        |database: &mut Database| questions.iter().map(|question| ask(database, question)).collect::<Result<Vec<_>>>();
+    let (a, b) = std::thread::scope(|scope| {
+        let second = scope.spawn(|| all(second));
+        let ended = |_| Err(Failure::argument("the asking thread ended", "Report it."));
+        (all(first), second.join().unwrap_or_else(ended))
+    });
+    let (a, b) = (a?, b?);
+    let differ =
+        questions.iter().zip(a.iter().zip(&b)).filter(|(_, (a, b))| a != b).map(|(question, _)| question.clone());
+    Ok(Answers { asked: questions.len(), differ: differ.collect() })
 }
 
 /// Rows as texts: a boolean is a number in one engine, a whole sum a double in the other.

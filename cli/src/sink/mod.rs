@@ -89,6 +89,12 @@ fn known<'a>(events: &'a [Event], actions: &HashSet<String>, written: &mut Writt
     kept
 }
 
+/// Puts a load's rows in the order of their users. The log's indexes begin with the user, and so does what the state is made from:
+/// rows that come sorted touch each of their pages once a batch. A user's rows keep their order, which decides between equal times.
+fn by_user(rows: &mut [(usize, &Event)]) {
+    rows.sort_by(|(_, a), (_, b)| a.user_id.cmp(&b.user_id));
+}
+
 /// Writes rows, which stand beside their places in the batch, wholly or not at all; how many were new.
 type WriteRows<'a, T> = dyn FnMut(&[(usize, T)]) -> Result<u64> + 'a;
 

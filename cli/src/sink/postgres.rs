@@ -1,7 +1,7 @@
 //! Events into Postgres by COPY. A load is split by user between connections: two events with one id are of one user, so
 //! the parts never wait for each other.
 
-use super::{known, write_or_reject, Binary, Mode, Sealing, Sink, Written, TABLES};
+use super::{by_user, known, write_or_reject, Binary, Mode, Sealing, Sink, Written, TABLES};
 use crate::database::postgres::{Pooled, Postgres};
 use crate::event::Event;
 use crate::failure::{Failure, Result};
@@ -74,7 +74,10 @@ impl Sink for PostgresSink {
         let actions = self.first()?.query(sql::named(SQL, "actions"), &[])?;
         let actions: HashSet<String> =
             actions.iter().map(|row| row.try_get(0)).collect::<std::result::Result<_, _>>()?;
-        let rows = known(events, &actions, &mut unknown);
+        let mut rows = known(events, &actions, &mut unknown);
+        if self.mode == Mode::Load {
+            by_user(&mut rows);
+        }
         match self.attempt(&rows, &unknown, sealing) {
             Err(failure) if failure.of_rows && !self.staged => {
                 self.staged = true;

@@ -1,7 +1,7 @@
 //! Events into SQLite. What the triggers of the log do is done here for a batch at once: checking the values, which
 //! `Event::read` has done, and queueing keys. When the log has a trigger this program does not know, they all run.
 
-use super::{known, write_or_reject, Mode, Sealing, Sink, Written, TABLES};
+use super::{by_user, known, write_or_reject, Mode, Sealing, Sink, Written, TABLES};
 use crate::database::sqlite::Sqlite;
 use crate::event::Event;
 use crate::failure::Result;
@@ -54,7 +54,10 @@ impl Sink for SqliteSink {
         let (mode, triggers) = (self.mode, self.triggers);
         let transaction = self.sqlite.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut written = Written::default();
-        let rows = known(events, &actions(&transaction)?, &mut written);
+        let mut rows = known(events, &actions(&transaction)?, &mut written);
+        if mode == Mode::Load {
+            by_user(&mut rows);
+        }
         let mut keys = HashSet::new();
         if triggers {
             write_or_reject(&rows, &mut written, &mut |rows| {

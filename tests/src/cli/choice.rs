@@ -77,6 +77,28 @@ pub fn run(tool: &Tool, report: &mut Report) -> Result<()> {
         }
         Ok(())
     });
+    report.case("--quiet tells nothing of what was done, and what was asked for all the same", || {
+        let database = tool.space()?;
+        database
+            .connect()?
+            .exec("insert into user_behaviors (user_id, content_id, action) values ('ann', 1, 'view')")?;
+        let csv = tool.file("quiet.csv", "user_id,content_id,action,occurred_at\nann,1,view,1767600000\n")?;
+        let quiet = |arguments: &[&str]| {
+            let mut command = tool.command();
+            command.args(arguments).args(["--quiet", "--url", &database.url]);
+            finish(command)
+        };
+        let import = ["import", csv.to_str().unwrap_or_default()];
+        for done in [&["refresh", "--neighbours"][..], &["init"], &import, &["purge", "--user", "ann"]] {
+            let ended = quiet(done)?;
+            ensure!((ended.code, ended.stderr.as_str()) == (0, ""), "{done:?}: {} {}", ended.code, ended.stderr);
+            ensure!(ended.json == "", "{done:?} tells {}", ended.json);
+        }
+        for asked in ["health", "verify"] {
+            ensure!(quiet(&[asked])?.json != "", "{asked} tells nothing");
+        }
+        Ok(())
+    });
     report.case("init is idempotent; health, verify and refresh answer", || {
         let database = tool.space()?;
         let again = database.run(&["init"])?.ok()?;

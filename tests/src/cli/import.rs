@@ -164,7 +164,7 @@ fn grown(tool: &Tool) -> Result<()> {
 
 /// Kills it at random points of its way, over loads (many events into an empty space) and small additions.
 fn killed(tool: &Tool) -> Result<()> {
-    let kills = std::env::var("COTASTE_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(4);
+    let kills = super::asked("COTASTE_KILLS").unwrap_or(4);
     let mut random = Random::new(5);
     let mut all_interrupted = 0;
     for rows in [40_000, 4_000] {
@@ -176,7 +176,7 @@ fn killed(tool: &Tool) -> Result<()> {
         let mut interrupted = 0;
         for _ in 0..kills {
             interrupted +=
-                u32::from(database.kill_after(&arguments, Duration::from_millis(20 + random.below(300) as u64))?);
+                u64::from(database.kill_after(&arguments, Duration::from_millis(20 + random.below(300) as u64))?);
         }
         let ended = database.run(&arguments)?;
         ensure!(ended.code == 6 || ended.code == 0 && interrupted < kills, "{} {}", ended.code, ended.json);

@@ -4,6 +4,7 @@ use super::tool::{Database, Place, Tool};
 use crate::random::Random;
 use crate::report::Report;
 use anyhow::{ensure, Result};
+use std::fmt::Write;
 use std::time::Duration;
 
 /// Every value of the public tables, in words both engines print alike.
@@ -53,14 +54,14 @@ pub fn run(tool: &Tool, report: &mut Report) -> Result<()> {
     report.case(
         "killed at random points and started again, every row is there once and every question answered alike",
         || {
-            let kills = std::env::var("COTASTE_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(4);
+            let kills = super::asked("COTASTE_KILLS").unwrap_or(4);
             let target = tool.database()?;
             let arguments = ["migrate", source.file(), "--batch", "3000"];
             let mut random = Random::new(7);
             let mut interrupted = 0;
             for _ in 0..kills {
                 interrupted +=
-                    u32::from(target.kill_after(&arguments, Duration::from_millis(50 + random.below(500) as u64))?);
+                    u64::from(target.kill_after(&arguments, Duration::from_millis(50 + random.below(500) as u64))?);
             }
             ensure!(interrupted > 0, "it was never interrupted");
             let ended = target.run(&arguments)?.ok()?;
@@ -74,6 +75,9 @@ pub fn run(tool: &Tool, report: &mut Report) -> Result<()> {
             Ok(())
         },
     );
+    if let Some(events) = super::asked("COTASTE_EVENTS") {
+        report.case("the same with many events, killed anywhere on the way", || many(tool, &files, events));
+    }
     report.case("a space that answers otherwise is told, and one that holds other events is left alone", || {
         let target = tool.database()?;
         target.run(&["migrate", source.file()])?.ok()?;
@@ -102,6 +106,42 @@ pub fn run(tool: &Tool, report: &mut Report) -> Result<()> {
         ensure!(target.run(&["health"])?.code == 4);
         Ok(())
     });
+    Ok(())
+}
+
+/// Measures a migration, then kills others of the same space at random points of their whole way.
+fn many(tool: &Tool, files: &Tool, events: u64) -> Result<()> {
+    let source = files.space()?;
+    let mut random = Random::new(11);
+    let mut rows = String::from("user_id,content_id,action,rating,context,occurred_at,event_id\n");
+    for row in 0..events {
+        let (user, content, second) = (random.below(50_000), random.below(10_000), random.below(86_400 * 300));
+        let context =
+            ["", "\"{\"\"device\"\": \"\"tv\"\"}\"", "\"{\"\"timeOfDay\"\": \"\"night\"\"}\""][random.below(3)];
+        let _ = writeln!(rows, "u{user},{content},rate,{},{context},{},e{row}", row % 11, 1_700_000_000 + second);
+    }
+    let path = tool.file("many.csv", &rows)?;
+    ensure!(source.run(&["import", path.to_str().unwrap_or_default()])?.ok()?.number("recorded")? == events);
+    let target = tool.database()?;
+    let whole = target.run(&["migrate", source.file()])?.ok()?;
+    let (copy, all) = (whole.json["copy_seconds"].as_f64(), whole.json["seconds"].as_f64().unwrap_or_default());
+    println!(
+        "          migrate: {events} events copied in {:.1} s, {all:.1} s with the questions",
+        copy.unwrap_or_default()
+    );
+    target.remove()?;
+    let kills = super::asked("COTASTE_KILLS").unwrap_or(4);
+    let (target, mut interrupted) = (tool.database()?, 0);
+    let longest = (all * 1000.0 / 8.0) as usize;
+    for _ in 0..kills {
+        let time = Duration::from_millis(50 + random.below(longest.max(1)) as u64);
+        interrupted += u64::from(target.kill_after(&["migrate", source.file()], time)?);
+    }
+    ensure!(interrupted > 0, "it was never interrupted");
+    println!("          migrate: killed {interrupted} times at work");
+    ensure!(target.run(&["migrate", source.file()])?.ok()?.number("asked")? >= 60);
+    same_rows(&source, &target)?;
+    target.run(&["verify"])?.ok()?;
     Ok(())
 }
 

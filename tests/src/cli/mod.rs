@@ -26,6 +26,11 @@ const CHECKS: [(&str, Check); 5] = [
     ("cli stream", stream::run),
 ];
 
+/// A number from the environment: the long forms of these checks.
+fn asked(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
 /// Every check on SQLite and on the system's Postgres; false when one failed.
 pub fn everything(options: &Options) -> Result<bool> {
     let mut report = Report::new("cli", options.only.clone());

@@ -36,7 +36,7 @@ pub fn run(tool: &Tool, report: &mut Report) -> Result<()> {
 
 /// How many are streamed.
 fn events() -> u64 {
-    std::env::var("COTASTE_EVENTS").ok().and_then(|events| events.parse().ok()).unwrap_or(20_000)
+    super::asked("COTASTE_EVENTS").unwrap_or(20_000)
 }
 
 /// An event's JSON; one in ten is sent twice, by a producer that is not sure.
@@ -117,20 +117,32 @@ fn from_kafka(tool: &Tool, kafka: &Kafka) -> Result<()> {
     check(&database, events)
 }
 
-/// Kills the consumer while it is at work, then lets it finish.
+/// How far the consumer has come: ids that were given, which are quickly asked.
+fn given(database: &Database) -> Result<u64> {
+    database.count(match database.is_sqlite() {
+        true => "select coalesce(max(id), 0) from user_behaviors",
+        false => "select case when is_called then last_value else 0 end from user_behaviors_id_seq",
+    })
+}
+
+/// Kills the consumer at random points of its way, then lets it finish.
 fn consume(database: &Database, arguments: &[&str], events: u64) -> Result<()> {
-    let kills = std::env::var("COTASTE_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(1);
+    let kills = super::asked("COTASTE_KILLS").unwrap_or(1);
     let mut random = Random::new(9);
     let mut arguments = arguments.to_vec();
-    arguments.extend(["--batch", "500", "--fold-every", "1"]);
-    for _ in 0..kills {
-        let before = database.count("select count(*) from user_behaviors")?;
+    // Of so few events some are folded before the kill.
+    if super::asked("COTASTE_EVENTS").is_none() {
+        arguments.extend(["--batch", "500", "--fold-every", "1"]);
+    }
+    let mut points: Vec<u64> = (0..kills).map(|_| random.below(1_000_000) as u64 * events / 1_000_000).collect();
+    points.sort_unstable();
+    let begun = Instant::now();
+    for point in points {
+        let before = given(database)?;
         let mut child = Running(database.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?);
-        let begun = Instant::now();
-        while database.count("select count(*) from user_behaviors")? == before
-            && before < events
-            && begun.elapsed() < Duration::from_secs(60)
-        {
+        let started = Instant::now();
+        while given(database)? <= before.max(point) && before < events && started.elapsed() < Duration::from_secs(600) {
+            ensure!(child.0.try_wait()?.is_none(), "the consumer ended by itself");
             std::thread::sleep(Duration::from_millis(10));
         }
         std::thread::sleep(Duration::from_millis(random.below(100) as u64));
@@ -138,6 +150,12 @@ fn consume(database: &Database, arguments: &[&str], events: u64) -> Result<()> {
     }
     arguments.extend(["--stop-when-idle", "3"]);
     let ended = database.run(&arguments)?;
+    let seconds = begun.elapsed().as_secs_f64() - 3.0;
+    println!(
+        "          {}: {events} events, {kills} kills: {:.0} events/s from the first start to the last event",
+        arguments.get(1).unwrap_or(&""),
+        events as f64 / seconds
+    );
     ensure!([0, 6].contains(&ended.code), "{} {} {}", ended.code, ended.json, ended.stderr);
     Ok(())
 }

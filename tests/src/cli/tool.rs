@@ -138,6 +138,10 @@ impl<'a> Tool<'a> {
 }
 
 impl Database<'_> {
+    pub fn is_sqlite(&self) -> bool {
+        self.tool.is_sqlite()
+    }
+
     /// The path of a SQLite database.
     pub fn file(&self) -> &str {
         &self.name
