@@ -20,7 +20,7 @@ const CROWD: &str = include_str!("../../cases/cancel-crowd.sql");
 const AFTER: Duration = Duration::from_millis(20);
 /// How long it may go on after that.
 const LATENCY: Duration = Duration::from_millis(250);
-/// The machine may pause a process, so the least of so many counts.
+/// The machine may pause a process, so the least of so many counts, and none of the time it waits for a processor.
 const TRIES: usize = 3;
 
 /// Each takes well over [`AFTER`].
@@ -70,67 +70,87 @@ enum By {
 
 /// An engine whose statements can be given up.
 trait Impatient: Engine {
-    /// What the statement gave, and how long it took.
+    /// What the statement gave, and how long it went on after it was given up.
     fn within(&mut self, sql: &str, after: Duration, by: By) -> Result<(Result<usize, SqlError>, Duration)>;
+}
+
+/// A moment in the life of a process: the clock, and how long it has waited for a processor so far, which is no fault of it.
+#[derive(Clone, Copy)]
+struct Moment(Instant, Duration);
+
+impl Moment {
+    fn of(process: &str) -> Self {
+        let waited = std::fs::read_to_string(format!("/proc/{process}/schedstat")).ok();
+        let waited = waited.and_then(|line| line.split(' ').nth(1)?.parse().ok()).unwrap_or_default();
+        Moment(Instant::now(), Duration::from_nanos(waited))
+    }
+
+    /// Without the time it waited.
+    fn until(self, end: Self) -> Duration {
+        end.0.saturating_duration_since(self.0).saturating_sub(end.1.saturating_sub(self.1))
+    }
 }
 
 impl Impatient for Postgres {
     fn within(&mut self, sql: &str, after: Duration, by: By) -> Result<(Result<usize, SqlError>, Duration)> {
+        let backend = self.value("select pg_backend_pid()")?;
         if matches!(by, By::Timeout) {
             self.exec(&format!("set statement_timeout = {}", after.as_millis()))?;
-            let start = Instant::now();
+            let start = Moment::of(&backend);
             let outcome = self.query(sql);
-            let took = start.elapsed();
+            let went_on = start.until(Moment::of(&backend)).saturating_sub(after);
             // In a transaction that failed nothing can be set: the caller ends it first.
             if self.exec("reset statement_timeout").is_err() {
                 self.exec("rollback; reset statement_timeout")?;
             }
-            return Ok((outcome.map(|rows| rows.len()), took));
+            return Ok((outcome.map(|rows| rows.len()), went_on));
         }
-        let token = self.client.cancel_token();
+        let (token, process) = (self.client.cancel_token(), backend.clone());
         let alarm = std::thread::spawn(move || {
             std::thread::sleep(after);
-            token.cancel_query(postgres::NoTls)
+            token.cancel_query(postgres::NoTls).map(|()| Moment::of(&process))
         });
-        let start = Instant::now();
         let outcome = self.query(sql);
-        let took = start.elapsed();
-        alarm.join().map_err(|_| anyhow::anyhow!("the alarm panicked"))??;
+        let end = Moment::of(&backend);
+        let given_up = alarm.join().map_err(|_| anyhow::anyhow!("the alarm panicked"))??;
         // A request that came too late ends nothing else.
         std::thread::sleep(Duration::from_millis(2));
         let _ = self.query("select 1");
-        Ok((outcome.map(|rows| rows.len()), took))
+        Ok((outcome.map(|rows| rows.len()), given_up.until(end)))
     }
 }
 
 impl Impatient for Sqlite {
     fn within(&mut self, sql: &str, after: Duration, _: By) -> Result<(Result<usize, SqlError>, Duration)> {
         let handle = self.connection.get_interrupt_handle();
+        // SAFETY: no preconditions.
+        let thread = format!("self/task/{}", unsafe { libc::gettid() });
         let (tell, told) = std::sync::mpsc::channel::<()>();
+        let watched = thread.clone();
         let alarm = std::thread::spawn(move || {
             if told.recv_timeout(after).is_err() {
                 handle.interrupt();
             }
+            Moment::of(&watched)
         });
-        let start = Instant::now();
         let outcome = self.query(sql);
-        let took = start.elapsed();
+        let end = Moment::of(&thread);
         let _ = tell.send(());
-        let _ = alarm.join();
-        Ok((outcome.map(|rows| rows.len()), took))
+        let given_up = alarm.join().map_err(|_| anyhow::anyhow!("the alarm panicked"))?;
+        Ok((outcome.map(|rows| rows.len()), given_up.until(end)))
     }
 }
 
 /// How long the statement went on after it was given up; none when it had ended by itself.
 fn latency(engine: &mut dyn Impatient, sql: &str, after: Duration, by: By) -> Result<Option<Duration>> {
-    let (outcome, took) = engine.within(sql, after, by)?;
+    let (outcome, went_on) = engine.within(sql, after, by)?;
     let error = match outcome {
         Ok(_) => return Ok(None),
         Err(error) => error,
     };
     let is_cancelled = error.sqlstate.as_deref() == Some("57014") || error.message.contains("interrupt");
-    ensure!(is_cancelled, "{error:?} after {took:?}");
-    Ok(Some(took.saturating_sub(after)))
+    ensure!(is_cancelled, "{error:?}");
+    Ok(Some(went_on))
 }
 
 /// The statement ends within [`LATENCY`] of being given up, which it is before its own end.
