@@ -27,7 +27,12 @@ begin
     where ctid = any (array(select q.ctid from cotaste_queue q where q.due_us <= now_us limit most))
     returning user_id, content_id
   ),
-  whole as materialized (select distinct t.user_id from taken t where t.content_id is null),
+  -- Also when that key is still to be taken: what a content's genres were is not known any more. The queue is seen as it was.
+  whole as materialized (
+    select distinct t.user_id
+    from taken t
+    where exists (select from cotaste_queue q where q.user_id = t.user_id and q.content_id is null)
+  ),
   keys as materialized (
     select t.user_id, t.content_id from taken t where t.content_id is not null
     union

@@ -25,6 +25,9 @@ select rowid, user_id, content_id from cotaste_queue where due_us <= ?1 order by
 -- taken
 delete from cotaste_queue where due_us <= ?1 and rowid <= ?2;
 
+-- is whole
+select exists (select 1 from cotaste_queue where user_id = ?1 and content_id is null);
+
 -- later
 insert into cotaste_queue (user_id, content_id, due_us) values (?1, ?2, ?3);
 

@@ -97,7 +97,9 @@ fn some(db: &Connection, most: i64, now_us: i64) -> Result<i64> {
     }
     rows.taken.execute([now_us, last])?;
     let mut folding = Folding::new(db, rows, now_us)?;
-    for (user, keys) in users {
+    for (user, mut keys) in users {
+        // Also when that key is still to be taken: what a content's genres were is not known any more.
+        keys.whole = keys.whole || folding.rows.is_whole.query_row([&user], |row| row.get(0))?;
         folding.user(&user, keys)?;
     }
     folding.finish()?;

@@ -135,6 +135,8 @@ pub fn refuse_newer(db: &Connection) -> Result<()> {
                 format!("the space is of version {version}, the library is {VERSION}: install the newer library");
             Err(Error::init(problem).into())
         }
+        // Any other failure may have ended the host's transaction: going on would write outside of it.
+        Err(failure) if failure.code & 0xff != ffi::SQLITE_ERROR => Err(failure),
         // Without a space there is no version either, and whoever asked meets that.
         _ => Ok(()),
     }

@@ -49,6 +49,7 @@ rows! {
     set_fold_state: "set fold state",
     take: "take",
     taken: "taken",
+    is_whole: "is whole",
     later: "later",
     contents_of: "contents of a user",
     user: "user",

@@ -203,7 +203,8 @@ fn older(engine: &mut dyn Engine, report: &mut Report) -> Result<()> {
     let size = if postgres { "cardinality(embedding)" } else { "json_array_length(embedding)" };
     engine.exec(if postgres {
         "drop function user_genre_embeddings(bigint); drop function user_genre_embeddings(uuid);
-         drop function user_genre_embeddings(text); drop view user_genre_embeddings"
+         drop function user_genre_embeddings(text); drop function cotaste_user_genre_embeddings_of(text);
+         drop view user_genre_embeddings"
     } else {
         "drop table user_genre_embeddings; drop table content_embeddings"
     })?;
