@@ -154,7 +154,7 @@ union all
 select e.*
 from cotaste_parameters p
 cross join cotaste_events e
-where p.stale;
+where p.stale and (select g.stale from cotaste_parameters g);
 
 -- Users whose state is up to date.
 create view cotaste_clean_users as
@@ -176,14 +176,14 @@ from (
 where not exists (select 1 from cotaste_users u where u.user_id = q.user_id)
 union all
 select b.user_id
-from (select distinct b.user_id from cotaste_parameters p cross join user_behaviors b where p.stale) b
+from (select distinct b.user_id from cotaste_parameters p cross join user_behaviors b where p.stale and (select g.stale from cotaste_parameters g)) b
 where not exists (select 1 from cotaste_users u where u.user_id = b.user_id)
   and not exists (
     select 1 from cotaste_queue q where q.user_id = b.user_id and q.due_us <= (select k.now_us from cotaste_clock k)
   )
 union all
 select s.user_id
-from (select distinct s.user_id from cotaste_parameters p cross join cotaste_base s where p.stale) s
+from (select distinct s.user_id from cotaste_parameters p cross join cotaste_base s where p.stale and (select g.stale from cotaste_parameters g)) s
 where not exists (select 1 from cotaste_users u where u.user_id = s.user_id)
   and not exists (
     select 1 from cotaste_queue q where q.user_id = s.user_id and q.due_us <= (select k.now_us from cotaste_clock k)
@@ -197,13 +197,14 @@ from cotaste_queue q
 where q.due_us <= (select k.now_us from cotaste_clock k) and coalesce(q.content_id, q.lost_id) is not null
   and not (select p.stale from cotaste_parameters p)
 union all
--- SQLite tests what stands left of a cross join before it reads what stands right of it.
-select distinct b.content_id from cotaste_parameters p cross join user_behaviors b where p.stale
+-- SQLite tests what stands left of a cross join before it reads what stands right of it; Postgres tests what depends on no row
+-- before it reads any, and would otherwise compute the filters of who asks for every event.
+select distinct b.content_id from cotaste_parameters p cross join user_behaviors b where p.stale and (select g.stale from cotaste_parameters g)
 union all
 select distinct s.content_id
 from cotaste_parameters p
 cross join cotaste_base s
-where p.stale and not exists (select 1 from user_behaviors b where b.content_id = s.content_id);
+where p.stale and (select g.stale from cotaste_parameters g) and not exists (select 1 from user_behaviors b where b.content_id = s.content_id);
 
 -- The pairs whose facts may have changed since they were folded: what they were then and what they are.
 create view cotaste_pending_facts as
@@ -277,12 +278,12 @@ union all
 select b.user_id, b.content_id, 1 as touched
 from cotaste_parameters p
 cross join user_behaviors b
-where p.stale and b.action <> 'skip' and to_epoch_us(b.occurred_at) <= (select k.now_us from cotaste_clock k)
+where p.stale and (select g.stale from cotaste_parameters g) and b.action <> 'skip' and to_epoch_us(b.occurred_at) <= (select k.now_us from cotaste_clock k)
 union all
 select b.user_id, b.content_id, 1 as touched
 from cotaste_parameters p
 cross join cotaste_base b
-where p.stale and b.touches > 0;
+where p.stale and (select g.stale from cotaste_parameters g) and b.touches > 0;
 
 -- The embeddings that recommend blends in: none unless settings name a model and give it a weight.
 create view cotaste_blended_embeddings as

@@ -73,7 +73,11 @@ impl Fault {
     pub fn connect_when_back(&self, database: &str) -> Result<Postgres> {
         let begun = Instant::now();
         loop {
-            match self.connect(database) {
+            let asked = self.connect(database).and_then(|mut engine| {
+                engine.query("select 1")?;
+                Ok(engine)
+            });
+            match asked {
                 Err(error) if begun.elapsed() > Duration::from_secs(60) => {
                     bail!("the server did not come back: {error:#}")
                 }

@@ -90,6 +90,8 @@ pub fn postgres(fault: &mut Fault, report: &mut Report) -> Result<()> {
     report.case("an unguarded panic is noticed", || {
         engine.query("select 'planted_unguarded'::regproc::text")?;
         noticed(|_| panics::survives(&mut engine, &[UNGUARDED]))?;
+        // The server takes connections until it knows what happened.
+        std::thread::sleep(std::time::Duration::from_millis(500));
         let mut engine = wrong.connect_when_back(&database)?;
         ensure!(engine.value("select 1")? == "1");
         Ok(())
