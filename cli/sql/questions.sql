@@ -25,7 +25,7 @@ select content_id, total_views, unique_users from content_metrics order by total
 
 select content_id, bayes_rating, wilson_rating, rating_count from content_metrics order by bayes_rating desc, content_id limit 50
 
-select user_id, total_events, distinct_contents, average_rating, active_days from user_analytics order by total_events desc, user_id limit 50
+select user_id, count(*), count(distinct content_id), count(rating), min(occurred_us), max(occurred_us) from cotaste_events group by user_id order by 2 desc, user_id limit 50
 
 select rank, content_id, score, events from trending_content(20, 168, {time}) order by rank
 
@@ -53,7 +53,7 @@ select content_id, title, rating_a, rating_b from shared_content({user}, {other}
 
 select genre, share_a, share_b, part from shared_genres({user}, {other}) order by genre
 
-select user_id, taste from cotaste_tastes where user_id = {user}
+select user_id, taste from cotaste_current_tastes where user_id = {user}
 
 select content_id, title, genres, attributes is null from contents where content_id = {content}
 
