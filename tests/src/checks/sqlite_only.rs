@@ -142,7 +142,10 @@ pub fn run(host: &mut SqliteHost, report: &mut Report) -> Result<()> {
             ["cotaste_touch_changes", "cotaste_other_events", "cotaste_unfolded_contents", "cotaste_pending_touches"]
         {
             let plan = engine.query(&format!("explain query plan select * from {view}"))?;
-            let lines: Vec<&str> = plan.iter().filter_map(|row| row.last()).map(String::as_str).collect();
+            let lines = plan.iter().filter_map(|row| row.last()).map(String::as_str);
+            // The flag is asked for a second time, for Postgres: once, of one row.
+            let is_flag = |line: &str| line.starts_with("SCALAR SUBQUERY") || line == "SCAN g";
+            let lines: Vec<&str> = lines.filter(|line| !is_flag(line)).collect();
             for (before, line) in lines.iter().zip(&lines[1..]) {
                 let log =
                     ["SCAN b", "SCAN e"].iter().any(|scan| *line == *scan || line.starts_with(&format!("{scan} ")));
