@@ -133,8 +133,7 @@ fn kept(relation: &Relation, parameters: &[Named], body: &str) -> String {
     let part = |ending: &str, body: &str| {
         let name = format!("cotaste_{}_{ending}", relation.name);
         let definition = bound(body);
-        let sql =
-            declaration(&name, &format!("part of {}", relation.name), relation, parameters, "text", &definition);
+        let sql = declaration(&name, &format!("part of {}", relation.name), relation, parameters, "text", &definition);
         (sql, format!("  return query select * from @space@.{name}({passed});\n"))
     };
     let (mut sql, mut calls) = part("of", body);
