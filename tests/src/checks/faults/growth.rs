@@ -62,7 +62,8 @@ trait Measured {
     /// Its own memory in kB, without what it shares.
     fn kilobytes(&mut self) -> Result<i64>;
     /// Runs a statement that takes longer than it is given.
-    fn give_up(&mut self, sql: &str) -> Result<()>;
+    /// How many were cancelled: none when the statement ended before.
+    fn give_up(&mut self, sql: &str) -> Result<usize>;
 }
 
 struct Backend {
@@ -79,11 +80,11 @@ impl Measured for Backend {
         anonymous(&self.process)
     }
 
-    fn give_up(&mut self, sql: &str) -> Result<()> {
+    fn give_up(&mut self, sql: &str) -> Result<usize> {
         // Set for the session before: the statement is all there is.
-        let error = self.engine.query(sql).err().unwrap_or_default();
+        let Err(error) = self.engine.query(sql) else { return Ok(0) };
         ensure!(error.sqlstate.as_deref() == Some("57014"), "{error:?} from {sql}");
-        Ok(())
+        Ok(1)
     }
 }
 
@@ -100,10 +101,10 @@ impl Measured for Own {
         anonymous("self")
     }
 
-    fn give_up(&mut self, sql: &str) -> Result<()> {
-        let error = self.0.query(sql).err().unwrap_or_default();
+    fn give_up(&mut self, sql: &str) -> Result<usize> {
+        let Err(error) = self.0.query(sql) else { return Ok(0) };
         ensure!(error.message.contains("interrupt"), "{error:?} from {sql}");
-        Ok(())
+        Ok(1)
     }
 }
 
@@ -121,8 +122,7 @@ pub fn postgres(fault: &mut Fault, report: &mut Report) -> Result<()> {
     let mut grown = calls_and_errors(&mut backend, report)?;
     backend.engine.exec("set statement_timeout = 2")?;
     grown.push(growth(&mut backend, report, "cancelled statements", cancels(), |backend, n| {
-        backend.give_up(LONG[n % LONG.len()])?;
-        Ok(1)
+        backend.give_up(LONG[n % LONG.len()])
     }));
     backend.engine.exec("reset statement_timeout")?;
     // A connection's memory goes with its process: what may be left is the server's.
@@ -153,10 +153,8 @@ pub fn sqlite(host: &mut SqliteHost, report: &mut Report) -> Result<()> {
                 handle.interrupt();
             }
         });
-        let grown = growth(&mut own, report, "cancelled statements", cancels(), |own, n| {
-            own.give_up(LONG[n % LONG.len()])?;
-            Ok(1)
-        });
+        let grown =
+            growth(&mut own, report, "cancelled statements", cancels(), |own, n| own.give_up(LONG[n % LONG.len()]));
         over.store(true, Ordering::Relaxed);
         grown
     }));
