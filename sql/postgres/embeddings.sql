@@ -186,9 +186,9 @@ begin
   select count(*) into written from embedded;
   delete from cotaste_learned_contents l
   where l.model = $1
-    -- Not a join, which a planner without figures may run anew for each row.
-    and l.content_id not in (
-      select i.content_id from unnest(learned_contents($2)) i (content_id) where learned_embedding($2, i.content_id) is not null
+    and not exists (
+      select from unnest(learned_contents($2)) i (content_id)
+      where i.content_id = l.content_id and learned_embedding($2, i.content_id) is not null
     );
   insert into content_embeddings as e (content_id, model, dim, embedding)
   select g.content_id, g.model, cardinality(g.embedding), g.embedding

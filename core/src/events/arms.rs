@@ -1,4 +1,5 @@
-//! `experiment_arms`: what the users of an experiment did by variant, and `experiment_user`: what one of them did, as `sql/common/parts/experiment_users.sql` computes it
+//! `experiment_arms`: what the users of an experiment did by variant, and `experiment_user`: what one of them did, as
+//! `sql/common/parts/experiment_users.sql` computes it
 //! from the log.
 
 use super::{kind, name, Events, CORRUPT};
