@@ -11,10 +11,19 @@ pub struct Report {
     pub passed: usize,
     pub failed: usize,
     pub skipped: usize,
+    /// What failed and was skipped, told again at the end.
+    pub missing: Vec<String>,
 }
 
 /// What stands before a figure in the output.
 pub const FIGURE: &str = "] figure  ";
+const FAILED: &str = "] FAILED  ";
+const SKIPPED: &str = "] SKIPPED ";
+
+/// Whether a line tells a case that failed or was skipped.
+pub fn is_missing(line: &str) -> bool {
+    line.contains(FAILED) || line.contains(SKIPPED)
+}
 
 impl Report {
     pub fn new(engine: &str, only: Option<String>) -> Self {
@@ -26,6 +35,7 @@ impl Report {
             passed: 0,
             failed: 0,
             skipped: 0,
+            missing: Vec::new(),
         }
     }
 
@@ -81,13 +91,18 @@ impl Report {
         if self.is_quiet {
             return;
         }
-        println!("[{}] FAILED  {}: {name}\n    {}", self.engine, self.section, why.replace('\n', "\n    "));
+        self.tell(format!("[{}{FAILED}{}: {name}\n    {}", self.engine, self.section, why.replace('\n', "\n    ")));
     }
 
     /// A case that cannot run here.
     pub fn skip(&mut self, name: &str, why: &str) {
         self.skipped += 1;
-        println!("[{}] SKIPPED {}: {name}: {why}", self.engine, self.section);
+        self.tell(format!("[{}{SKIPPED}{}: {name}: {why}", self.engine, self.section));
+    }
+
+    fn tell(&mut self, missing: String) {
+        println!("{missing}");
+        self.missing.push(missing);
     }
 
     pub fn add(&mut self, (passed, failed, skipped): (usize, usize, usize)) {

@@ -2,7 +2,7 @@
 
 use crate::cluster::Cluster;
 use crate::postgres::PostgresHost;
-use crate::report::{Report, FIGURE};
+use crate::report::{is_missing, Report, FIGURE};
 use crate::sqlite::SqliteHost;
 use crate::{checks, cli, compare, core_tests, leash, newer, scripts, Options};
 use anyhow::{bail, ensure, Context, Result};
@@ -39,9 +39,10 @@ pub fn everything(options: &Options) -> Result<bool> {
         });
         for (name, count) in pair.iter().zip(counts) {
             match count {
-                Ok((counts, told)) => {
-                    report.add(counts);
-                    figures.extend(told);
+                Ok(outcome) => {
+                    report.add(outcome.counts);
+                    report.missing.extend(outcome.missing);
+                    figures.extend(outcome.figures);
                     finished.push(*name);
                 }
                 Err(error) => report.fail(&format!("{name} runs to its end"), &format!("{error:#}")),
@@ -68,13 +69,23 @@ pub fn everything(options: &Options) -> Result<bool> {
     if !figures.is_empty() {
         println!("\n{}\n", figures.join("\n"));
     }
+    if !report.missing.is_empty() {
+        println!("failed or skipped:\n{}\n", report.missing.join("\n"));
+    }
     println!("every test ran in {:.0} s", start.elapsed().as_secs_f64());
     println!("{} passed, {} failed, {} skipped", report.passed, report.failed, report.skipped);
     Ok(report.failed == 0)
 }
 
-/// How many cases passed, failed and were skipped, and the figures told.
-type Outcome = ((usize, usize, usize), Vec<String>);
+/// What an engine's process told.
+#[derive(Default)]
+struct Outcome {
+    /// Cases that passed, failed and were skipped.
+    counts: (usize, usize, usize),
+    figures: Vec<String>,
+    /// The first two lines of each case that failed or was skipped.
+    missing: Vec<String>,
+}
 
 /// Runs one engine in a process of its own.
 fn child(name: &str, options: &Options, answers: &Path) -> Result<Outcome> {
@@ -88,21 +99,30 @@ fn child(name: &str, options: &Options, answers: &Path) -> Result<Outcome> {
         command.env("LD_LIBRARY_PATH", options.target.join("sqlite-new"));
     }
     let mut child = command.stdout(Stdio::piped()).spawn()?;
-    let (mut counts, mut figures) = (None, Vec::new());
+    let (mut outcome, mut is_whole, mut is_reason) = (Outcome::default(), false, false);
     for line in BufReader::new(child.stdout.take().context("no output")?).lines() {
         let line = line?;
         let numbers: Option<Result<Vec<usize>, _>> =
             line.strip_prefix("counts ").map(|rest| rest.split(' ').map(str::parse).collect());
         match numbers.transpose()?.as_deref() {
-            Some([passed, failed, skipped]) => counts = Some((*passed, *failed, *skipped)),
+            Some([passed, failed, skipped]) => {
+                outcome.counts = (*passed, *failed, *skipped);
+                is_whole = true;
+            }
             _ => println!("{line}"),
         }
         if line.contains(FIGURE) {
-            figures.push(line.replacen(FIGURE, "] ", 1));
+            outcome.figures.push(line.replacen(FIGURE, "] ", 1));
         }
+        let is_told = is_missing(&line);
+        if is_told || (is_reason && line.starts_with("    ")) {
+            outcome.missing.push(line);
+        }
+        is_reason = is_told;
     }
     let status = child.wait()?;
-    Ok((counts.with_context(|| format!("it ended early: {status}"))?, figures))
+    ensure!(is_whole, "it ended early: {status}");
+    Ok(outcome)
 }
 
 /// One engine, in its own process.
