@@ -12,7 +12,7 @@ pub(crate) const DIMENSIONS: usize = 24;
 
 /// The squared lengths between which the cosine, computed in doubles, is good to far better than 1e-10. Outside (every
 /// weight above 0 a millionth of a millionth of one below 0, say) rounding decides, and nothing is promised.
-const ACCURATE: std::ops::RangeInclusive<f64> = 1e-100..=1e100;
+pub(crate) const ACCURATE: std::ops::RangeInclusive<f64> = 1e-100..=1e100;
 
 /// A taste's genres, weights below 0 as 0.
 pub(crate) enum Sketch {

@@ -3,10 +3,11 @@
 
 use crate::convert::OrReport;
 use crate::state::{append, data, edit, update, InAggregate, Kept, State};
+use crate::text::Text;
 use cotaste_core::base::Base;
 use cotaste_core::genre_order::GenreOrder;
 use cotaste_core::latest::Latest;
-use cotaste_core::neighbours::{Probe, Ranking};
+use cotaste_core::neighbours::{similarity_at_most, Changed, Probe, Ranking};
 use cotaste_core::sum::ReproducibleSum;
 use cotaste_core::taste::ledger::{changes, weight};
 use cotaste_core::{fold, gather, genre_order, list, posting, taste, Error, Result};
@@ -368,4 +369,40 @@ struct Ranked {
 fn rank_users_final(state: Option<Kept<Ranked>>) -> Vec<i32> {
     let ranking = state.and_then(|mut state| state.get().ranking.take());
     as_ords(ranking.map_or_else(Vec::new, Ranking::finish))
+}
+
+#[pg_extern]
+#[allow(clippy::too_many_arguments)]
+fn similarity_at_most_step(
+    call: InAggregate,
+    state: Option<Kept<Bounded>>,
+    taste: &[u8],
+    folded: Option<&[u8]>,
+    content: Option<i64>,
+    genres: Option<Text<'_>>,
+    jaccard_weight: f64,
+    cosine_weight: f64,
+) -> Kept<Bounded> {
+    let mut state = state.unwrap_or_else(|| {
+        let (taste, folded, changed) = (taste.to_vec(), folded.map(<[u8]>::to_vec), Changed::default());
+        Kept::keep(&call, Bounded { taste, folded, changed, weights: (jaccard_weight, cosine_weight) })
+    });
+    state.get().changed.add(content, genres.map(Text::get)).or_report();
+    state
+}
+
+/// The state of `similarity_at_most`.
+struct Bounded {
+    taste: Vec<u8>,
+    folded: Option<Vec<u8>>,
+    changed: Changed,
+    weights: (f64, f64),
+}
+
+#[pg_extern]
+fn similarity_at_most_final(state: Option<Kept<Bounded>>) -> Option<f64> {
+    state.map(|mut state| {
+        let Bounded { taste, folded, changed, weights } = state.get();
+        similarity_at_most(taste, folded.as_deref(), changed, *weights).or_report()
+    })
 }

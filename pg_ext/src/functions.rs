@@ -267,6 +267,7 @@ fn experiment_user(
     events::user(events, &question).or_report()
 }
 
+// Spaces that are not upgraded yet call it.
 #[pg_extern]
 fn counted(counters: &[u8], ord: i32) -> i64 {
     neighbours::counted(counters, ord).into()

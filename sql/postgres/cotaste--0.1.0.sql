@@ -790,6 +790,27 @@ create function counted(counters bytea, ord integer) returns bigint
 comment on function counted(bytea, integer) is
   'the count of a user in what count_postings made';
 
+create function similarity_at_most_step(
+  state internal, taste bytea, folded bytea, content bigint, genres text, jaccard_weight double precision,
+  cosine_weight double precision
+) returns internal
+  language c immutable parallel safe cost 10 as 'MODULE_PATHNAME', 'similarity_at_most_step_wrapper';
+comment on function similarity_at_most_step(internal, bytea, bytea, bigint, text, double precision, double precision) is
+  'part of similarity_at_most: adds a pair';
+
+create function similarity_at_most_final(state internal) returns double precision
+  language c immutable parallel safe cost 10 as 'MODULE_PATHNAME', 'similarity_at_most_final_wrapper';
+comment on function similarity_at_most_final(internal) is
+  'part of similarity_at_most: the bound';
+
+create aggregate similarity_at_most(
+  taste bytea, folded bytea, content bigint, genres text, jaccard_weight double precision, cosine_weight double precision
+) (
+  sfunc = similarity_at_most_step, stype = internal, sspace = 2048, finalfunc = similarity_at_most_final, parallel = safe
+);
+comment on aggregate similarity_at_most(bytea, bytea, bigint, text, double precision, double precision) is
+  'how similar a taste and a user can be at most: a row a pair that changed since the user''s taste was folded, with its content''s genres';
+
 create function rank_users_step(
   state internal, counters bytea, block integer, users bytea, taste bytea, genre_order text, excluded integer[], k bigint,
   jaccard_weight double precision, cosine_weight double precision

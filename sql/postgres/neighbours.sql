@@ -132,9 +132,8 @@ begin atomic
 end;
 comment on function cotaste_count(bytea) is 'part of cotaste_neighbours_of: how much everybody shares';
 
--- Users with something pending: at most what was counted and their pending contents that are in the taste can be shared,
--- at least what they had less their pending contents is theirs, or nothing when a key stands for all of them.
-create or replace function cotaste_pending(probe text, me bytea, my_items bigint, counters bytea) returns table (
+-- Users with something pending, and the most they can be similar, from their folded tastes and the pairs that changed.
+create or replace function cotaste_pending(probe text, me bytea) returns table (
   users text[], bounds double precision[], ords integer[]
 )
 language sql stable parallel safe rows 1
@@ -145,29 +144,16 @@ begin atomic
     coalesce(array_agg(d.ord) filter (where d.ord is not null), '{}')
   from (
     select
-      d.user_id, d.ord,
-      p.cosine_weight + p.jaccard_weight * coalesce(
-        cast(d.shared as double precision) / nullif($3 + greatest(d.items - least(d.pairs, d.items), d.shared) - d.shared, 0), 0
-      ) as bound
-    from (
-      select
-        q.user_id, u.ord, q.pairs, coalesce(u.items, 0) as items,
-        least(case counted($4, u.ord) when 65535 then $3 else coalesce(counted($4, u.ord), 0) end + q.hits, $3) as shared
-      from (
-        select
-          q.user_id, case when count(*) > count(q.content_id) then 9223372036854775807 else count(*) end as pairs,
-          sum(case when taste_has($2, q.content_id) then 1 else 0 end) as hits
-        from cotaste_queue q
-        where q.due_us <= to_epoch_us(statement_timestamp()) and q.user_id <> $1
-        group by q.user_id
-      ) q
-      left join lateral (select u.ord, u.items from cotaste_users u where u.user_id = q.user_id offset 0) u on true
-    ) d
+      q.user_id, u.ord, similarity_at_most($2, u.taste, q.content_id, c.genres, p.jaccard_weight, p.cosine_weight) as bound
+    from cotaste_queue q
+    left join lateral (select u.ord, u.taste from cotaste_users u where u.user_id = q.user_id offset 0) u on true
+    left join lateral (select c.genres from contents c where c.content_id = q.content_id offset 0) c on true
     cross join cotaste_parameters p
-    where p.only_row = 1
+    where q.due_us <= to_epoch_us(statement_timestamp()) and q.user_id <> $1 and p.only_row = 1
+    group by q.user_id, u.ord
   ) d;
 end;
-comment on function cotaste_pending(text, bytea, bigint, bytea) is
+comment on function cotaste_pending(text, bytea) is
   'part of cotaste_neighbours_of: users with pending events and the most they can be similar';
 
 -- A pending user's taste as the fold would make it: the folded one with the pending pairs, or from the whole log of the
@@ -311,7 +297,7 @@ comment on function cotaste_best(bytea, integer[], text[], double precision[], b
 
 -- The k users most similar to one, ties by id, k a setting when it is NULL. Clean users are ranked by bounds over posting
 -- lists and blocks, and the few that can be among the best are scored from their tastes. Users with something pending are
--- left out there; whoever of them can be among the best by what the queue says is scored from the log.
+-- left out there, and bounded by their folded tastes and the queue; whoever of them can be among the best is scored from the log.
 create or replace function cotaste_neighbours_of(probe text, k bigint) returns table (
   user_id text, similarity double precision, jaccard double precision, genre_cosine double precision, shared_items bigint,
   rank bigint, computed_at timestamptz, cached boolean
@@ -339,7 +325,7 @@ begin
     return query select * from @space@.cotaste_all_neighbours($1, me.taste, me.wanted);
   else
     select c.counters into counters from @space@.cotaste_count(me.taste) c;
-    select d.* into pending from @space@.cotaste_pending($1, me.taste, me.items, counters) d;
+    select d.* into pending from @space@.cotaste_pending($1, me.taste) d;
     select r.finalists into finalists
     from @space@.cotaste_rank(me.taste, me.ord, counters, pending.ords, me.wanted) r;
     if pending.users is null then

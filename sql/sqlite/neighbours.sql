@@ -18,8 +18,8 @@ left join cotaste_clock k;
 -- clean
 select u.ord, u.changed_us, u.taste from cotaste_clean_users u where u.user_id = ?1;
 
--- number
-select u.ord, u.items from cotaste_users u where u.user_id = ?1;
+-- folded
+select u.ord, u.taste from cotaste_users u where u.user_id = ?1;
 
 -- run
 select r.computed_us from cotaste_neighbour_runs r where r.user_id = ?1 and r.k >= ?2;
@@ -34,7 +34,11 @@ order by n.rank;
 select l.chunk, l.users from cotaste_postings l where l.content_id = ?1;
 
 -- pending
-select q.user_id, q.content_id from cotaste_queue q where q.due_us <= ?1 order by q.user_id;
+select q.user_id, q.content_id, c.genres
+from cotaste_queue q
+left join contents c on c.content_id = q.content_id
+where q.due_us <= ?1
+order by q.user_id;
 
 -- blocks
 select b.block, b.users from cotaste_blocks b;

@@ -14,7 +14,7 @@ use crate::failure::Result;
 use crate::kept::Kept;
 use crate::statement::Statement;
 use cotaste_core::genre_order::GenreOrder;
-use cotaste_core::neighbours::{Probe, Ranking};
+use cotaste_core::neighbours::{similarity_at_most, Changed, Probe, Ranking};
 use cotaste_core::{posting, similarity, taste, Error};
 use rusqlite::ffi::sqlite3;
 use rusqlite::types::ValueRef;
@@ -182,7 +182,7 @@ impl Search<'_> {
                 let Some(taste) = (unsafe { log::taste(self.db, self.kept, self.user)? }) else {
                     return Ok(Neighbours::default());
                 };
-                (self.number(self.user)?.map(|(ord, _)| ord), taste)
+                (self.folded(self.user, |ord, _| Ok(ord))?, taste)
             }
         };
         let rows = if self.stale { self.by_definition(&me)? } else { self.by_bounds(ord, &me)? };
@@ -217,10 +217,14 @@ impl Search<'_> {
         })
     }
 
-    fn number(&self, user: &str) -> Result<Option<(i64, i64)>> {
-        self.with("number", |number| {
-            number.bind_at(1, ValueRef::from(user))?;
-            Ok(if number.step()? { Some((integer(number, 0)?, integer(number, 1)?)) } else { None })
+    /// Calls `f` with a user's number and folded taste, if there is one.
+    fn folded<T>(&self, user: &str, f: impl FnOnce(i64, &[u8]) -> Result<T>) -> Result<Option<T>> {
+        self.with("folded", |folded| {
+            folded.bind_at(1, ValueRef::from(user))?;
+            if !folded.step()? {
+                return Ok(None);
+            }
+            f(integer(folded, 0)?, folded.column(1)?.as_blob().unwrap_or_default()).map(Some)
         })
     }
 
@@ -242,7 +246,7 @@ impl Search<'_> {
 
     fn by_bounds(&mut self, ord: Option<i64>, me: &[u8]) -> Result<Vec<Neighbour>> {
         let counters = self.count(me)?;
-        let pending = self.pending(me, &counters)?;
+        let pending = self.pending(me)?;
         let ords = pending.iter().filter_map(|pending| pending.ord).chain(ord);
         let mut excluded: Vec<u32> = ords.filter_map(|ord| u32::try_from(ord).ok()).collect();
         excluded.sort_unstable();
@@ -308,48 +312,40 @@ impl Search<'_> {
         Ok(counters)
     }
 
-    /// Users with something pending, and the most they can be similar: at most what was counted and their pending
-    /// contents that are in the taste can be shared, at least what they had less their pending contents is theirs, or
-    /// nothing when a key stands for all of them.
-    fn pending(&self, me: &[u8], counters: &[[u8; 2]]) -> Result<Vec<Pending>> {
+    /// Users with something pending, and the most they can be similar, the most promising first: the others then have
+    /// more to reach.
+    fn pending(&self, me: &[u8]) -> Result<Vec<Pending>> {
         let mut pending: Vec<Pending> = Vec::new();
+        let (mut user, mut changed) = (String::new(), Changed::default());
         self.with("pending", |queue| {
             queue.bind_at(1, ValueRef::Integer(self.now_us))?;
-            while queue.step()? {
-                let user = queue.column(0)?.as_str().unwrap_or_default();
-                if user == self.user {
-                    continue;
-                }
-                if pending.last().is_none_or(|last| last.user != user) {
+            loop {
+                let more = queue.step()?;
+                let of = if more { text_of(queue.column(0)?) } else { "" };
+                if (!more || of != user) && !user.is_empty() && user != self.user {
                     pending.try_reserve(1).map_err(Error::from)?;
-                    pending.push(Pending { user: user.to_owned(), ..Pending::default() });
+                    pending.push(self.bounded(me, &user, &changed)?);
                 }
-                let Some(last) = pending.last_mut() else { continue };
-                match queue.column(1)?.as_i64() {
-                    Ok(content) => {
-                        last.pairs = last.pairs.saturating_add(1);
-                        last.hits += i64::from(taste::has(me, content)?);
-                    }
-                    Err(_) => last.pairs = i64::MAX,
+                if !more {
+                    break;
                 }
+                if of != user {
+                    of.clone_into(&mut user);
+                    changed.clear();
+                }
+                changed.add(queue.column(1)?.as_i64().ok(), text_of_any(queue.column(2)?))?;
             }
             Ok(())
         })?;
-        let mine = i64::from(taste::items(me)?);
-        for pending in &mut pending {
-            let (ord, items) = self.number(&pending.user)?.map_or((None, 0), |(ord, items)| (Some(ord), items));
-            let count =
-                ord.and_then(|ord| counters.get(usize::try_from(ord).ok()?)).map_or(0, |c| u16::from_le_bytes(*c));
-            let counted = if count == u16::MAX { mine } else { i64::from(count) };
-            let shared = mine.min(counted + pending.hits);
-            let union = mine + shared.max(items - pending.pairs.min(items)) - shared;
-            let jaccard = if union > 0 { shared as f64 / union as f64 } else { 0.0 };
-            pending.ord = ord;
-            pending.bound = self.weights.1 + self.weights.0 * jaccard;
-        }
-        // The most promising first: the others then have more to reach.
         pending.sort_by(|a, b| b.bound.total_cmp(&a.bound));
         Ok(pending)
+    }
+
+    fn bounded(&self, me: &[u8], user: &str, changed: &Changed) -> Result<Pending> {
+        let at_most = |theirs: Option<&[u8]>| similarity_at_most(me, theirs, changed, self.weights);
+        let known = self.folded(user, |ord, theirs| Ok((Some(ord), at_most(Some(theirs))?)))?;
+        let (ord, bound) = known.map_or_else(|| at_most(None).map(|bound| (None, bound)), Ok)?;
+        Ok(Pending { user: user.to_owned(), ord, bound })
     }
 }
 
@@ -365,12 +361,9 @@ fn score(weights: (f64, f64), me: &[u8], user: &str, taste: &[u8]) -> Result<Nei
 }
 
 /// A user with events that are not folded yet.
-#[derive(Default)]
 struct Pending {
     user: String,
     ord: Option<i64>,
-    pairs: i64,
-    hits: i64,
     bound: f64,
 }
 
@@ -412,6 +405,11 @@ impl Best {
         self.cut();
         self.rows
     }
+}
+
+/// Genres that are not text are none, as the views have it.
+fn text_of_any(value: ValueRef<'_>) -> Option<&str> {
+    value.as_bytes().ok().and_then(|bytes| std::str::from_utf8(bytes).ok())
 }
 
 fn text_of(value: ValueRef<'_>) -> &str {

@@ -10,9 +10,11 @@
 //! least T - 3e - 6e-8. Everybody down to T - [`MARGIN`], 1e-6, is kept.
 
 mod gathered;
+mod pending;
 mod probe;
 
 pub use gathered::finalists;
+pub use pending::{similarity_at_most, Changed};
 pub use probe::Probe;
 
 use crate::block::{self, Quantised, Sketches, GROUP, SCALE, SLOTS, VACANT};

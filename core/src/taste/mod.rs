@@ -63,6 +63,11 @@ pub fn similarity(a: &[u8], b: &[u8]) -> Result<Parts> {
     })
 }
 
+/// How many contents are in both.
+pub(crate) fn shared(a: &Taste<'_>, b: &Taste<'_>) -> u32 {
+    intersect::count(a, b)
+}
+
 /// How many contents a taste holds.
 pub fn items(taste: &[u8]) -> Result<u32> {
     Ok(Taste::read(taste)?.contents)

@@ -5,7 +5,7 @@ use crate::mutate::Parts;
 use crate::{law, Target, Verdict};
 use cotaste_core::block::{touching, BlockBuilder, SLOTS};
 use cotaste_core::genre_order::GenreOrder;
-use cotaste_core::neighbours::{counted, finalists, Probe, Ranking};
+use cotaste_core::neighbours::{counted, finalists, similarity_at_most, Changed, Probe, Ranking};
 use cotaste_core::{fold, gather, posting};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -229,6 +229,12 @@ fn searches() -> Vec<Parts> {
 fn neighbours(input: &[Vec<u8>]) -> Verdict {
     let (taste, counters) = (&input[0], &input[3]);
     let _ = (counted(counters, number(counters) as i32), counted(counters, 0));
+    let mut changed = Changed::default();
+    let _ = changed.add(Some(number(counters)), Some(r#"["Drama","war"]"#));
+    let at_most = similarity_at_most(taste, Some(counters), &changed, (0.7, 0.3)).map_err(|e| e.to_string());
+    if at_most.is_ok_and(|at_most| !(0.0..=1.0).contains(&at_most)) {
+        return Err("a bound out of range".to_string());
+    }
     let Ok(order) = GenreOrder::read(ORDER) else { return Ok(false) };
     let Ok(probe) = Probe::new(taste, &order) else { return Ok(false) };
     let ranking = Ranking::new(probe, 0.7, 0.3, 5).map_err(|e| e.to_string())?;

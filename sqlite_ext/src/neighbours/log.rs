@@ -2,7 +2,7 @@
 //! host. Within it the log is one state, unless the statement writes, which the connection's count of changes tells. A
 //! list of everybody's neighbours needs each pending user's taste once a user.
 
-use super::{integer, real, text_of};
+use super::{integer, real, text_of, text_of_any};
 use crate::failure::Result;
 use crate::kept::Kept;
 use crate::pair::{self, Event, Pair, Scale};
@@ -129,11 +129,6 @@ fn tastes(events: &mut Statement, mut f: impl FnMut(&str, Vec<u8>) -> Result<()>
         let (action, occurred_at) = (text_of(events.column(2)?), text_of(events.column(4)?));
         pair.add(&Event { action, rating, occurred_at, id: 0 }, |_| weight, &scale)?;
     }
-}
-
-/// Genres that are not text are none, as the views have it.
-fn text_of_any(value: ValueRef<'_>) -> Option<&str> {
-    value.as_bytes().ok().and_then(|bytes| std::str::from_utf8(bytes).ok())
 }
 
 /// What is remembered at most, in bytes of tastes.
