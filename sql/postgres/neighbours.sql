@@ -156,50 +156,78 @@ end;
 comment on function cotaste_pending(text, bytea) is
   'part of cotaste_neighbours_of: users with pending events and the most they can be similar';
 
--- A pending user's taste as the fold would make it: the folded one with the pending pairs, or from the whole log of the
--- user where there is none or a key stands for all pairs.
-create or replace function cotaste_pending_taste(pending_user text) returns table (taste bytea)
+-- The tastes of users with something pending as the fold would make them: the folded one with the pending pairs, or from
+-- the whole log of the user where there is none or a key stands for all pairs.
+create or replace function cotaste_pending_tastes(pending_users text[]) returns table (users text[], tastes bytea[])
 language sql stable parallel safe rows 1
 begin atomic
-  select followed_taste(follow_taste(
-    u.taste, u.sums,
-    (
-      select taste_changes(q.content_id, c.genres, s.touches > 0, s.weight, l.touches > 0, case when l.events > 0 then l.weight end)
-      from (
-        select distinct q.content_id from cotaste_queue q
-        where q.user_id = $1 and q.due_us <= to_epoch_us(statement_timestamp())
-      ) q
-      left join lateral (
-        select s.touches, s.weight from cotaste_user_contents s
-        where s.user_id = $1 and s.content_id = q.content_id offset 0
-      ) s on true
-      left join lateral (
-        select p.events, p.touches, p.weight from cotaste_log_pairs p
-        where p.user_id = $1 and p.content_id = q.content_id offset 0
-      ) l on true
-      left join lateral (select c.genres from contents c where c.content_id = q.content_id offset 0) c on true
-    )
-  ))
-  from cotaste_users u
-  where u.user_id = $1
-    and not exists (
-      select from cotaste_queue q
-      where q.user_id = $1 and q.content_id is null and q.due_us <= to_epoch_us(statement_timestamp())
-    )
-  union all
-  select t.taste
-  from cotaste_tastes t
-  where t.user_id = $1
-    and not exists (
-      select from cotaste_users u
-      where u.user_id = $1
-        and not exists (
-          select from cotaste_queue q
-          where q.user_id = $1 and q.content_id is null and q.due_us <= to_epoch_us(statement_timestamp())
-        )
-    );
+  with keys as materialized (
+    select d.user_id, q.content_id
+    from unnest($1) d (user_id)
+    cross join lateral (
+      select distinct q.content_id from cotaste_queue q
+      where q.user_id = d.user_id and q.due_us <= to_epoch_us(statement_timestamp()) offset 0
+    ) q
+  ),
+  users as materialized (
+    select k.user_id, u.taste, u.sums, bool_or(k.content_id is null) or u.taste is null as is_whole
+    from keys k
+    left join lateral (select u.taste, u.sums from cotaste_users u where u.user_id = k.user_id offset 0) u on true
+    group by k.user_id, u.taste, u.sums
+  ),
+  -- As in cotaste_log_pairs, but of the keys alone.
+  pairs as (
+    select
+      k.user_id, k.content_id, sum(e.events) as events, sum(e.touches) as touches,
+      decayed_weight(
+        coalesce(cast(s.value as double precision), 0) * case when e.action = 'rate' then coalesce((e.rating - 5) / 2.5, 0) else 1 end,
+        half_lives(e.occurred_us, p.taste_half_life_hours), e.base, p.taste_half_life_hours
+      ) as weight
+    from keys k
+    cross join cotaste_parameters p
+    left join lateral (
+      select
+        b.action, b.rating, to_epoch_us(b.occurred_at) as occurred_us,
+        1 as events, case when b.action <> 'skip' then 1 else 0 end as touches, cast(null as bytea) as base
+      from user_behaviors b
+      where b.user_id = k.user_id and b.content_id = k.content_id
+        and to_epoch_us(b.occurred_at) <= to_epoch_us(statement_timestamp())
+      union all
+      select null, null, null, b.events, b.touches, b.base
+      from cotaste_base b
+      where b.user_id = k.user_id and b.content_id = k.content_id
+      offset 0
+    ) e on true
+    left join cotaste_settings s on s.key = 'action_weight.' || e.action
+    where p.only_row = 1
+    group by k.user_id, k.content_id
+  ),
+  changed as (
+    select
+      p.user_id,
+      taste_changes(p.content_id, c.genres, s.touches > 0, s.weight, p.touches > 0, case when p.events > 0 then p.weight end) as changes
+    from pairs p
+    left join lateral (
+      select s.touches, s.weight from cotaste_user_contents s
+      where s.user_id = p.user_id and s.content_id = p.content_id offset 0
+    ) s on true
+    left join lateral (select c.genres from contents c where c.content_id = p.content_id offset 0) c on true
+    group by p.user_id
+  )
+  select array_agg(t.user_id), array_agg(t.taste)
+  from (
+    select u.user_id, followed_taste(follow_taste(u.taste, u.sums, c.changes)) as taste
+    from users u
+    join changed c on c.user_id = u.user_id
+    where not u.is_whole
+    union all
+    select u.user_id, (select t.taste from cotaste_tastes t where t.user_id = u.user_id)
+    from users u
+    where u.is_whole
+  ) t
+  where t.taste is not null;
 end;
-comment on function cotaste_pending_taste(text) is 'part of cotaste_neighbours_of: the taste of a user with something pending';
+comment on function cotaste_pending_tastes(text[]) is 'part of cotaste_neighbours_of: the tastes of users with something pending';
 
 create or replace function cotaste_rank(me bytea, my_ord integer, counters bytea, excluded integer[], k bigint)
 returns table (finalists integer[])
@@ -237,63 +265,94 @@ end;
 comment on function cotaste_best_clean(bytea, integer[], bigint) is
   'part of cotaste_neighbours_of: scores from the tastes when nobody has something pending';
 
-create or replace function cotaste_best(me bytea, finalists integer[], users text[], bounds double precision[], k bigint) returns table (
+create or replace function cotaste_scores(me bytea, finalists integer[], tastes bytea[]) returns table (scores double precision[])
+language sql stable parallel safe rows 1
+begin atomic
+  select array_agg(taste_similarity($1, t.taste, p.jaccard_weight, p.cosine_weight))
+  from (
+    select u.taste from cotaste_users u where u.ord = any ($2)
+    union all
+    select d.taste from unnest($3) d (taste)
+  ) t
+  cross join cotaste_parameters p
+  where p.only_row = 1;
+end;
+comment on function cotaste_scores(bytea, integer[], bytea[]) is 'part of cotaste_neighbours_of: similarities';
+
+-- How many of those with something pending may reach the k-th best similarity so far, which is 0 while there are fewer.
+create or replace function cotaste_promising(scores double precision[], bounds double precision[], k bigint)
+returns table (promising bigint)
+language sql stable parallel safe rows 1
+begin atomic
+  select count(*)
+  from unnest($2) d (bound)
+  where d.bound * 1.000000001 >= coalesce(
+    (select s.score from unnest($1) s (score) order by s.score desc limit 1 offset greatest($3, 1) - 1), 0
+  );
+end;
+comment on function cotaste_promising(double precision[], double precision[], bigint) is
+  'part of cotaste_neighbours_of: how many users with something pending may be among the best';
+
+create or replace function cotaste_best_of(me bytea, finalists integer[], users text[], tastes bytea[], k bigint) returns table (
   user_id text, similarity double precision, jaccard double precision, genre_cosine double precision, shared_items bigint,
   rank bigint, computed_at timestamptz, cached boolean
 )
 language sql stable parallel safe rows 10
 begin atomic
-  with best as materialized (
-    select u.user_id, u.taste, taste_similarity($1, u.taste, p.jaccard_weight, p.cosine_weight) as similarity
-    from cotaste_users u
-    cross join cotaste_parameters p
-    where u.ord = any ($2) and p.only_row = 1
-    order by similarity desc, u.user_id
-    limit $5
-  ),
-  -- The most promising of those with something pending first: the others then have more to reach.
-  pending as materialized (
-    select d.user_id, d.bound * 1.000000001 as bound, d.place from unnest($3, $4) with ordinality d (user_id, bound, place)
-  ),
-  first as materialized (
-    select d.user_id, t.taste, taste_similarity($1, t.taste, p.jaccard_weight, p.cosine_weight) as similarity
-    from pending d
-    cross join cotaste_parameters p
-    cross join lateral (select o.taste from cotaste_pending_taste(d.user_id) o where o.taste is not null offset 0) t
-    where p.only_row = 1 and d.place <= $5 * 2
-      and d.bound >= coalesce((select min(b.similarity) from best b having count(*) >= $5), 0)
-  ),
-  known as materialized (
-    select user_id, taste, similarity
-    from (select * from best union all select * from first) t
-    order by similarity desc, user_id
-    limit $5
-  ),
-  rest as (
-    select d.user_id, t.taste, taste_similarity($1, t.taste, p.jaccard_weight, p.cosine_weight) as similarity
-    from pending d
-    cross join cotaste_parameters p
-    cross join lateral (select o.taste from cotaste_pending_taste(d.user_id) o where o.taste is not null offset 0) t
-    where p.only_row = 1 and d.place > $5 * 2
-      and d.bound >= coalesce((select min(k.similarity) from known k having count(*) >= $5), 0)
-  )
   select
     t.user_id, t.similarity, taste_jaccard($1, t.taste), taste_genre_cosine($1, t.taste), taste_shared_items($1, t.taste),
     row_number() over (order by t.similarity desc, t.user_id), statement_timestamp(), false
   from (
-    select * from (
-      select user_id, taste, similarity from known
+    select o.user_id, o.taste, taste_similarity($1, o.taste, p.jaccard_weight, p.cosine_weight) as similarity
+    from (
+      select u.user_id, u.taste from cotaste_users u where u.ord = any ($2)
       union all
-      select user_id, taste, similarity from rest
-    ) t
-    where t.similarity > 0
-    order by t.similarity desc, t.user_id
+      select d.user_id collate "C", d.taste from unnest($3, $4) d (user_id, taste)
+    ) o
+    cross join cotaste_parameters p
+    where p.only_row = 1
+    order by similarity desc, o.user_id
     limit $5
   ) t
+  where t.similarity > 0
   order by t.similarity desc, t.user_id;
 end;
+comment on function cotaste_best_of(bytea, integer[], text[], bytea[], bigint) is
+  'part of cotaste_neighbours_of: scores from tastes';
+
+-- The most promising of those with something pending come first, and more of them each time: the others then have more to
+-- reach.
+create or replace function cotaste_best(me bytea, finalists integer[], users text[], bounds double precision[], k bigint) returns table (
+  user_id text, similarity double precision, jaccard double precision, genre_cosine double precision, shared_items bigint,
+  rank bigint, computed_at timestamptz, cached boolean
+)
+language plpgsql stable parallel safe rows 10
+as $$
+declare
+  promising bigint;
+  scored bigint := 0;
+  upto bigint;
+  more record;
+  found_scores double precision[];
+  found_users text[] := '{}';
+  found_tastes bytea[] := '{}';
+begin
+  select s.scores into found_scores from @space@.cotaste_scores($1, $2, null) s;
+  loop
+    select p.promising into promising from @space@.cotaste_promising(found_scores, $4, $5) p;
+    exit when promising <= scored;
+    upto := least(promising, scored * 2 + 32);
+    select t.* into more from @space@.cotaste_pending_tastes($3[scored + 1 : upto]) t;
+    select found_scores || s.scores into found_scores from @space@.cotaste_scores($1, null, more.tastes) s;
+    found_users := found_users || more.users;
+    found_tastes := found_tastes || more.tastes;
+    scored := upto;
+  end loop;
+  return query select * from @space@.cotaste_best_of($1, $2, found_users, found_tastes, $5);
+end
+$$;
 comment on function cotaste_best(bytea, integer[], text[], double precision[], bigint) is
-  'part of cotaste_neighbours_of: scores from the tastes';
+  'part of cotaste_neighbours_of: the best of those with nothing pending and of the others';
 
 -- The k users most similar to one, ties by id, k a setting when it is NULL. Clean users are ranked by bounds over posting
 -- lists and blocks, and the few that can be among the best are scored from their tastes. Users with something pending are
@@ -351,7 +410,13 @@ begin atomic
     from (
       select distinct q.user_id from cotaste_queue q where q.due_us <= to_epoch_us(statement_timestamp())
     ) q
-    left join lateral (select t.taste from cotaste_pending_taste(q.user_id) t offset 0) t on true
+    left join (
+      select d.user_id, d.taste
+      from cotaste_pending_tastes(
+        array(select distinct q.user_id from cotaste_queue q where q.due_us <= to_epoch_us(statement_timestamp()))
+      ) t
+      cross join lateral unnest(t.users, t.tastes) d (user_id, taste)
+    ) t on t.user_id = q.user_id
   ),
   clean as (
     select u.user_id, u.ord, u.taste from cotaste_users u

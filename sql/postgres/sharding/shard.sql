@@ -185,7 +185,7 @@ begin
     return;
   end if;
   select c.counters into counters from cotaste_count($2) c;
-  select d.* into pending from cotaste_pending($1, $2, taste_items($2), counters) d;
+  select d.* into pending from cotaste_pending($1, $2) d;
   select r.finalists into finalists from cotaste_rank($2, ord, counters, pending.ords, $3) r;
   if pending.users is null then
     return query
