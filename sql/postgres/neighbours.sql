@@ -175,16 +175,9 @@ begin atomic
     left join lateral (select u.taste, u.sums from cotaste_users u where u.user_id = k.user_id offset 0) u on true
     group by k.user_id, u.taste, u.sums
   ),
-  -- As in cotaste_log_pairs, but of the keys alone.
-  pairs as (
-    select
-      k.user_id, k.content_id, sum(e.events) as events, sum(e.touches) as touches,
-      decayed_weight(
-        coalesce(cast(s.value as double precision), 0) * case when e.action = 'rate' then coalesce((e.rating - 5) / 2.5, 0) else 1 end,
-        half_lives(e.occurred_us, p.taste_half_life_hours), e.base, p.taste_half_life_hours
-      ) as weight
+  seen as materialized (
+    select k.user_id, k.content_id, e.action, e.rating, e.occurred_us, e.events, e.touches, e.base
     from keys k
-    cross join cotaste_parameters p
     left join lateral (
       select
         b.action, b.rating, to_epoch_us(b.occurred_at) as occurred_us,
@@ -198,9 +191,20 @@ begin atomic
       where b.user_id = k.user_id and b.content_id = k.content_id
       offset 0
     ) e on true
+  ),
+  -- As in cotaste_log_pairs, but of the keys alone.
+  pairs as (
+    select
+      e.user_id, e.content_id, sum(e.events) as events, sum(e.touches) as touches,
+      decayed_weight(
+        coalesce(cast(s.value as double precision), 0) * case when e.action = 'rate' then coalesce((e.rating - 5) / 2.5, 0) else 1 end,
+        half_lives(e.occurred_us, p.taste_half_life_hours), e.base, p.taste_half_life_hours
+      ) as weight
+    from seen e
+    cross join cotaste_parameters p
     left join cotaste_settings s on s.key = 'action_weight.' || e.action
     where p.only_row = 1
-    group by k.user_id, k.content_id
+    group by e.user_id, e.content_id
   ),
   changed as (
     select
@@ -224,6 +228,7 @@ begin atomic
     select u.user_id, (select t.taste from cotaste_tastes t where t.user_id = u.user_id)
     from users u
     where u.is_whole
+    offset 0
   ) t
   where t.taste is not null;
 end;
