@@ -144,12 +144,16 @@ begin atomic
     coalesce(array_agg(d.ord) filter (where d.ord is not null), '{}')
   from (
     select
-      q.user_id, u.ord, similarity_at_most($2, u.taste, q.content_id, c.genres, p.jaccard_weight, p.cosine_weight) as bound
+      q.user_id, u.ord,
+      similarity_at_most(
+        $2, u.taste, q.content_id, c.genres,
+        (select p.jaccard_weight from cotaste_parameters p where p.only_row = 1),
+        (select p.cosine_weight from cotaste_parameters p where p.only_row = 1)
+      ) as bound
     from cotaste_queue q
     left join lateral (select u.ord, u.taste from cotaste_users u where u.user_id = q.user_id offset 0) u on true
     left join lateral (select c.genres from contents c where c.content_id = q.content_id offset 0) c on true
-    cross join cotaste_parameters p
-    where q.due_us <= to_epoch_us(statement_timestamp()) and q.user_id <> $1 and p.only_row = 1
+    where q.due_us <= (select to_epoch_us(statement_timestamp())) and q.user_id <> $1
     group by q.user_id, u.ord
   ) d;
 end;
