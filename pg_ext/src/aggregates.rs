@@ -387,7 +387,7 @@ fn similarity_at_most_step(
         let (taste, folded, changed) = (taste.to_vec(), folded.map(<[u8]>::to_vec), Changed::default());
         Kept::keep(&call, Bounded { taste, folded, changed, weights: (jaccard_weight, cosine_weight) })
     });
-    state.get().changed.add(content, genres.map(Text::get)).or_report();
+    state.get().changed.add(content, genres.map(Text::get));
     state
 }
 

@@ -333,7 +333,7 @@ impl Search<'_> {
                     of.clone_into(&mut user);
                     changed.clear();
                 }
-                changed.add(queue.column(1)?.as_i64().ok(), text_of_any(queue.column(2)?))?;
+                changed.add(queue.column(1)?.as_i64().ok(), text_of_any(queue.column(2)?));
             }
             Ok(())
         })?;

@@ -11,36 +11,32 @@ use crate::sketch::ACCURATE;
 use crate::taste::{self, Taste};
 use crate::{genre, similarity, Result};
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 /// The pairs of a user that changed since they were folded.
 #[derive(Debug, Clone, Default)]
 pub struct Changed {
-    contents: Vec<i64>,
+    contents: BTreeSet<i64>,
     /// The keys of their genres.
-    genres: Vec<String>,
+    genres: BTreeSet<Vec<u8>>,
     everything: bool,
 }
 
 impl Changed {
     /// One pair, by its content and the content's genres as a JSON array; no content stands for all pairs of the user.
-    pub fn add(&mut self, content: Option<i64>, genres: Option<&str>) -> Result<()> {
+    pub fn add(&mut self, content: Option<i64>, genres: Option<&str>) {
         let Some(content) = content else {
             self.everything = true;
-            return Ok(());
+            return;
         };
-        if self.contents.contains(&content) {
-            return Ok(());
-        }
-        self.contents.try_reserve(1)?;
-        self.contents.push(content);
-        for name in genre::names(genres.unwrap_or_default()) {
-            let key = genre::key(&name);
-            if !self.genres.iter().any(|known| *known == key) {
-                self.genres.try_reserve(1)?;
-                self.genres.push(key.into_owned());
+        if self.contents.insert(content) {
+            for name in genre::names(genres.unwrap_or_default()) {
+                let key = genre::key(&name);
+                if !self.genres.contains(key.as_bytes()) {
+                    self.genres.insert(key.as_bytes().to_vec());
+                }
             }
         }
-        Ok(())
     }
 
     /// Forgets all pairs.
@@ -65,7 +61,7 @@ pub fn similarity_at_most(me: &[u8], theirs: Option<&[u8]>, changed: &Changed, w
     similarity::weighted(jaccard, cosine, weights.0, weights.1)
 }
 
-fn jaccard(me: &Taste<'_>, theirs: Option<&Taste<'_>>, contents: &[i64]) -> f64 {
+fn jaccard(me: &Taste<'_>, theirs: Option<&Taste<'_>>, contents: &BTreeSet<i64>) -> f64 {
     let (mut shared, mut size) = theirs.map_or((0, 0), |theirs| (taste::shared(me, theirs), theirs.contents));
     let mut gained = 0;
     for content in contents {
@@ -78,8 +74,8 @@ fn jaccard(me: &Taste<'_>, theirs: Option<&Taste<'_>>, contents: &[i64]) -> f64 
     similarity::ratio(wide(shared) + wide(gained), wide(me.contents), wide(size) + wide(gained))
 }
 
-fn cosine(me: &Taste<'_>, theirs: Option<&Taste<'_>>, genres: &[String]) -> f64 {
-    let is_free = |key: &[u8]| genres.iter().any(|genre| genre.as_bytes() == key);
+fn cosine(me: &Taste<'_>, theirs: Option<&Taste<'_>>, genres: &BTreeSet<Vec<u8>>) -> f64 {
+    let is_free = |key: &[u8]| genres.contains(key);
     let (mut mine, mut free, mut dot, mut others, mut meets) = (0.0, 0.0, 0.0, 0.0, false);
     let mut fixed = theirs.into_iter().flat_map(Taste::genres).filter(|(key, w)| *w > 0.0 && !is_free(key)).peekable();
     for (key, weight) in me.genres() {
@@ -162,7 +158,7 @@ mod tests {
             after.retain(|content, _| !gone.contains(content));
             after.extend(new.into_iter().take(few));
             for content in keys.iter().chain(keys.first()) {
-                changed.add(Some(*content), Some(genres(*content))).unwrap();
+                changed.add(Some(*content), Some(genres(*content)));
             }
             for weights in [(0.7, 0.3), (1.0, 0.0), (0.0, 1.0)] {
                 let bound = similarity_at_most(&me, theirs.as_deref(), &changed, weights).unwrap();
@@ -181,18 +177,18 @@ mod tests {
         let mut changed = Changed::default();
         let at_most = |changed: &Changed, weights| similarity_at_most(&me, Some(&theirs), changed, weights).unwrap();
         assert_eq!(at_most(&changed, (1.0, 0.0)), 1.0 / 3.0);
-        changed.add(Some(2), Some(genres(2))).unwrap();
+        changed.add(Some(2), Some(genres(2)));
         assert_eq!(at_most(&changed, (1.0, 0.0)), 2.0 / 3.0);
         // War weighs 1 of mine, noir and kids 0.5 each: whatever those weigh to them, the cosine reaches 1 and no more.
         assert_eq!(at_most(&changed, (0.0, 1.0)), 1.0);
         changed.clear();
-        changed.add(Some(6), Some(genres(6))).unwrap();
+        changed.add(Some(6), Some(genres(6)));
         assert_eq!(at_most(&changed, (1.0, 0.0)), 0.5);
-        changed.add(None, None).unwrap();
+        changed.add(None, None);
         assert_eq!(at_most(&changed, (0.7, 0.3)), 1.0);
         // Nobody yet: what is pending is all there can be.
         let mut new = Changed::default();
-        new.add(Some(2), Some(genres(2))).unwrap();
+        new.add(Some(2), Some(genres(2)));
         let cosine = similarity_at_most(&me, None, &new, (0.0, 1.0)).unwrap();
         assert!((cosine - (0.5f64 / 1.5).sqrt()).abs() < 1e-12, "{cosine}");
     }
