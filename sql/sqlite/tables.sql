@@ -139,7 +139,8 @@ create table if not exists cotaste_learned_contents (
   primary key (model, content_id)
 ) without rowid;
 
--- A row that breaks a rule is refused before it is written, with the code the functions give.
+-- A row that breaks a rule is refused before it is written, with the code the functions give. No list has more than two
+-- members: SQLite makes a table of a longer one, for each row again.
 -- A time is `YYYY-MM-DD`, or that with `T` or a blank, `HH:MM[:SS[.fraction]]` and `Z` or an
 -- offset `+HH[:MM]`, of a day that exists.
 create trigger if not exists user_behaviors_check_insert before insert on user_behaviors
@@ -152,14 +153,14 @@ begin
     when typeof(new.content_id) is not 'integer' then raise(abort, 'INVALID_ARGUMENT: content_id: is not an integer. Pass a value of the documented range.')
     when typeof(new.action) is not 'text' then raise(abort, 'INVALID_ARGUMENT: action: is not text. Pass a value of the documented range.')
     when not exists (select 1 from cotaste_settings where key = 'action_weight.' || new.action) then raise(abort, 'INVALID_ARGUMENT: action: is not known. Add its weight to cotaste_settings as action_weight.NAME.')
-    when typeof(new.rating) not in ('real', 'integer', 'null') or new.rating not between 0 and 10 then raise(abort, 'INVALID_ARGUMENT: rating: is not between 0 and 10. Pass a value of the documented range.')
-    when typeof(new.progress) not in ('real', 'integer', 'null') or new.progress not between 0 and 1 then raise(abort, 'INVALID_ARGUMENT: progress: is not between 0 and 1. Pass a value of the documented range.')
+    when typeof(new.rating) in ('text', 'blob') or new.rating not between 0 and 10 then raise(abort, 'INVALID_ARGUMENT: rating: is not between 0 and 10. Pass a value of the documented range.')
+    when typeof(new.progress) in ('text', 'blob') or new.progress not between 0 and 1 then raise(abort, 'INVALID_ARGUMENT: progress: is not between 0 and 1. Pass a value of the documented range.')
     when typeof(new.event_id) not in ('text', 'null') then raise(abort, 'INVALID_ARGUMENT: event_id: is not text. Pass a value of the documented range.')
     when typeof(new.occurred_at) is not 'text'
       or length(new.occurred_at) <> length(cast(new.occurred_at as blob))
       or new.occurred_at not glob '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*'
       or date(substr(new.occurred_at, 1, 10), '+0 days') is not substr(new.occurred_at, 1, 10)
-      or substr(new.occurred_at, 11, 1) not in ('', 'T', ' ')
+      or (substr(new.occurred_at, 11, 1) <> '' and substr(new.occurred_at, 11, 1) not in ('T', ' '))
       or substr(new.occurred_at, 11) in ('T', ' ')
       or substr(new.occurred_at, 12) glob '*[ T]*'
       or substr(new.occurred_at, 12, 2) >= '24'
@@ -187,14 +188,14 @@ begin
     when typeof(new.content_id) is not 'integer' then raise(abort, 'INVALID_ARGUMENT: content_id: is not an integer. Pass a value of the documented range.')
     when typeof(new.action) is not 'text' then raise(abort, 'INVALID_ARGUMENT: action: is not text. Pass a value of the documented range.')
     when not exists (select 1 from cotaste_settings where key = 'action_weight.' || new.action) then raise(abort, 'INVALID_ARGUMENT: action: is not known. Add its weight to cotaste_settings as action_weight.NAME.')
-    when typeof(new.rating) not in ('real', 'integer', 'null') or new.rating not between 0 and 10 then raise(abort, 'INVALID_ARGUMENT: rating: is not between 0 and 10. Pass a value of the documented range.')
-    when typeof(new.progress) not in ('real', 'integer', 'null') or new.progress not between 0 and 1 then raise(abort, 'INVALID_ARGUMENT: progress: is not between 0 and 1. Pass a value of the documented range.')
+    when typeof(new.rating) in ('text', 'blob') or new.rating not between 0 and 10 then raise(abort, 'INVALID_ARGUMENT: rating: is not between 0 and 10. Pass a value of the documented range.')
+    when typeof(new.progress) in ('text', 'blob') or new.progress not between 0 and 1 then raise(abort, 'INVALID_ARGUMENT: progress: is not between 0 and 1. Pass a value of the documented range.')
     when typeof(new.event_id) not in ('text', 'null') then raise(abort, 'INVALID_ARGUMENT: event_id: is not text. Pass a value of the documented range.')
     when typeof(new.occurred_at) is not 'text'
       or length(new.occurred_at) <> length(cast(new.occurred_at as blob))
       or new.occurred_at not glob '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*'
       or date(substr(new.occurred_at, 1, 10), '+0 days') is not substr(new.occurred_at, 1, 10)
-      or substr(new.occurred_at, 11, 1) not in ('', 'T', ' ')
+      or (substr(new.occurred_at, 11, 1) <> '' and substr(new.occurred_at, 11, 1) not in ('T', ' '))
       or substr(new.occurred_at, 11) in ('T', ' ')
       or substr(new.occurred_at, 12) glob '*[ T]*'
       or substr(new.occurred_at, 12, 2) >= '24'

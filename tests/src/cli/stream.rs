@@ -108,12 +108,9 @@ fn from_kafka(tool: &Tool, kafka: &Kafka) -> Result<()> {
     let events = events();
     kafka.send("events", &messages(events))?;
     let brokers = kafka.brokers();
-    // A killed consumer's partitions are dealt out again when its session has ended: here after 6 seconds, not 45, and at
-    // once to one that comes back by the same name.
+    // A killed consumer's partitions are dealt out again when its session has ended: here after a second, not 45.
     let mut arguments = vec!["stream", "kafka", &brokers, "events"];
-    for setting in
-        ["session.timeout.ms=6000", "max.poll.interval.ms=6000", "heartbeat.interval.ms=500", "group.instance.id=one"]
-    {
+    for setting in ["session.timeout.ms=1000", "max.poll.interval.ms=6000", "heartbeat.interval.ms=300"] {
         arguments.extend(["--set", setting]);
     }
     consume(&database, &arguments, events)?;
