@@ -349,12 +349,12 @@ begin
   select s.scores into found_scores from @space@.cotaste_scores($1, $2, null) s;
   loop
     select p.promising into promising from @space@.cotaste_promising(found_scores, $4, $5) p;
-    exit when promising <= scored;
-    upto := least(promising, scored * 2 + 32);
-    select t.* into more from @space@.cotaste_pending_tastes($3[scored + 1 : upto]) t;
-    select found_scores || s.scores into found_scores from @space@.cotaste_scores($1, null, more.tastes) s;
-    found_users := found_users || more.users;
-    found_tastes := found_tastes || more.tastes;
+    exit when promising operator(pg_catalog.<=) scored;
+    upto := least(promising, scored operator(pg_catalog.*) 2 operator(pg_catalog.+) 32);
+    select t.* into more from @space@.cotaste_pending_tastes($3[scored operator(pg_catalog.+) 1 : upto]) t;
+    select found_scores operator(pg_catalog.||) s.scores into found_scores from @space@.cotaste_scores($1, null, more.tastes) s;
+    found_users := found_users operator(pg_catalog.||) more.users;
+    found_tastes := found_tastes operator(pg_catalog.||) more.tastes;
     scored := upto;
   end loop;
   return query select * from @space@.cotaste_best_of($1, $2, found_users, found_tastes, $5);
