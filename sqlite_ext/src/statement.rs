@@ -31,9 +31,14 @@ impl Statement {
         }
         // SAFETY: the connection is open.
         let failure = unsafe { Failure::last(db, code) };
-        // SAFETY: the connection is open.
-        if failure.code == ffi::SQLITE_ERROR && !unsafe { has_space(db) } {
-            return Err(Error::not_initialized().into());
+        if failure.code == ffi::SQLITE_ERROR {
+            // SAFETY: the connection is open, here and below.
+            if unsafe { is_interrupted(db) } {
+                return Err(Failure::of_host(ffi::SQLITE_INTERRUPT, "interrupted"));
+            }
+            if !unsafe { has_space(db) } {
+                return Err(Error::not_initialized().into());
+            }
         }
         Err(failure)
     }
@@ -134,6 +139,18 @@ impl Drop for Statement {
     fn drop(&mut self) {
         // SAFETY: prepared once, finalized once.
         unsafe { ffi::sqlite3_finalize(self.raw) };
+    }
+}
+
+/// Whether the host's running statement has been interrupted. SQLite from 3.41 on may look while it prepares, and then now and
+/// then says of an interrupted view that its columns are not as many as expected.
+unsafe fn is_interrupted(db: *mut sqlite3) -> bool {
+    let mut raw = ptr::null_mut();
+    // SAFETY: a C string; finalizing NULL does nothing.
+    unsafe {
+        let code = ffi::sqlite3_prepare_v2(db, c"select 1".as_ptr(), -1, &mut raw, ptr::null_mut());
+        ffi::sqlite3_finalize(raw);
+        code & 0xff == ffi::SQLITE_INTERRUPT
     }
 }
 
