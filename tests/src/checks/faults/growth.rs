@@ -7,7 +7,7 @@ use crate::report::Report;
 use crate::scale;
 use crate::sqlite::{Sqlite, SqliteHost};
 use crate::surface::{self, Asked};
-use anyhow::{ensure, Context, Result};
+use anyhow::{bail, ensure, Context, Result};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -217,14 +217,20 @@ fn growth<M: Measured + ?Sized>(
             warmed += work(measured, round)?;
             round += 1;
         }
-        let before = measured.kilobytes()?;
-        while done < most {
-            done += work(measured, round)?;
-            round += 1;
+        // A plan made anew on the way takes its memory once; what leaks takes it every time.
+        for _ in 0..2 {
+            let before = measured.kilobytes()?;
+            done = 0;
+            while done < most {
+                done += work(measured, round)?;
+                round += 1;
+            }
+            grown = measured.kilobytes()? - before;
+            if grown <= MOST {
+                return Ok(());
+            }
         }
-        grown = measured.kilobytes()? - before;
-        ensure!(grown <= MOST, "{grown} kB");
-        Ok(())
+        bail!("{grown} kB, and as much before")
     });
     (what, done, grown)
 }
