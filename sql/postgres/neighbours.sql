@@ -174,10 +174,9 @@ begin atomic
     ) q
   ),
   users as materialized (
-    select k.user_id, u.taste, u.sums, bool_or(k.content_id is null) or u.taste is null as is_whole
-    from keys k
+    select k.user_id, u.taste, u.sums, k.is_whole or u.taste is null as is_whole
+    from (select k.user_id, bool_or(k.content_id is null) as is_whole from keys k group by k.user_id) k
     left join lateral (select u.taste, u.sums from cotaste_users u where u.user_id = k.user_id offset 0) u on true
-    group by k.user_id, u.taste, u.sums
   ),
   seen as materialized (
     select k.user_id, k.content_id, e.action, e.rating, e.occurred_us, e.events, e.touches, e.base
@@ -250,29 +249,6 @@ begin atomic
 end;
 comment on function cotaste_rank(bytea, integer, bytea, integer[], bigint) is
   'part of cotaste_neighbours_of: the users that can be among the best';
-
-create or replace function cotaste_best_clean(me bytea, finalists integer[], k bigint) returns table (
-  user_id text, similarity double precision, jaccard double precision, genre_cosine double precision, shared_items bigint,
-  rank bigint, computed_at timestamptz, cached boolean
-)
-language sql stable parallel safe rows 10
-begin atomic
-  select
-    t.user_id, t.similarity, taste_jaccard($1, t.taste), taste_genre_cosine($1, t.taste), taste_shared_items($1, t.taste),
-    row_number() over (order by t.similarity desc, t.user_id), statement_timestamp(), false
-  from (
-    select u.user_id, u.taste, taste_similarity($1, u.taste, p.jaccard_weight, p.cosine_weight) as similarity
-    from cotaste_users u
-    cross join cotaste_parameters p
-    where u.ord = any ($2) and p.only_row = 1
-    order by similarity desc, u.user_id
-    limit $3
-  ) t
-  where t.similarity > 0
-  order by t.similarity desc, t.user_id;
-end;
-comment on function cotaste_best_clean(bytea, integer[], bigint) is
-  'part of cotaste_neighbours_of: scores from the tastes when nobody has something pending';
 
 create or replace function cotaste_scores(me bytea, finalists integer[], tastes bytea[]) returns table (scores double precision[])
 language sql stable parallel safe rows 1
@@ -397,7 +373,7 @@ begin
     select r.finalists into finalists
     from @space@.cotaste_rank(me.taste, me.ord, counters, pending.ords, me.wanted) r;
     if pending.users is null then
-      return query select * from @space@.cotaste_best_clean(me.taste, finalists, me.wanted);
+      return query select * from @space@.cotaste_best_of(me.taste, finalists, null, null, me.wanted);
     else
       return query select * from @space@.cotaste_best(me.taste, finalists, pending.users, pending.bounds, me.wanted);
     end if;

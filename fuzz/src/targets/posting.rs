@@ -231,8 +231,7 @@ fn neighbours(input: &[Vec<u8>]) -> Verdict {
     let _ = (counted(counters, number(counters) as i32), counted(counters, 0));
     let mut changed = Changed::default();
     changed.add(Some(number(counters)), Some(r#"["Drama","war"]"#));
-    let at_most = similarity_at_most(taste, Some(counters), &changed, (0.7, 0.3)).map_err(|e| e.to_string());
-    if at_most.is_ok_and(|at_most| !(0.0..=1.0).contains(&at_most)) {
+    if similarity_at_most(taste, Some(taste), &changed, (0.7, 0.3)).is_ok_and(|most| !(0.0..=1.0).contains(&most)) {
         return Err("a bound out of range".to_string());
     }
     let Ok(order) = GenreOrder::read(ORDER) else { return Ok(false) };

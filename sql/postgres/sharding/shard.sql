@@ -189,7 +189,7 @@ begin
   select r.finalists into finalists from cotaste_rank($2, ord, counters, pending.ords, $3) r;
   if pending.users is null then
     return query
-      select n.user_id, n.similarity, n.jaccard, n.genre_cosine, n.shared_items from cotaste_best_clean($2, finalists, $3) n;
+      select n.user_id, n.similarity, n.jaccard, n.genre_cosine, n.shared_items from cotaste_best_of($2, finalists, null, null, $3) n;
   else
     return query
       select n.user_id, n.similarity, n.jaccard, n.genre_cosine, n.shared_items
