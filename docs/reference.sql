@@ -447,10 +447,10 @@ select key, value from cotaste_meta where key = 'schema_version';
 -- These are used by the space's views, triggers and functions. Their names, arguments and values may change between versions.
 -- internal: content_genres
 -- internal: cotaste_lock, cotaste_may_fold, cotaste_fold, cotaste_fold_alone, cotaste_fold_bulk, cotaste_fold_when_due, cotaste_refuse_hidden_rows, cotaste_not_initialized, cotaste_stand_in_sql
--- internal: cotaste_watched_with, cotaste_similar_by_users, cotaste_similar_of, cotaste_neighbours_of, cotaste_content_measures, cotaste_mean_rating, context_jsonb
+-- internal: cotaste_watched_with, cotaste_similar_by_users, cotaste_similar_of, cotaste_neighbours_of, cotaste_pending_tastes, cotaste_content_measures, cotaste_mean_rating, context_jsonb
 -- internal: taste_changes, follow_taste, followed_taste, followed_sums, taste_contents, taste_embedding, genre_dimensions, extend_genre_order
 -- internal: posting_changes, apply_postings, posting_length, posting_bitmap, posting_shared, block_changes, apply_block, block_touching
--- internal: count_postings, counted, similarity_at_most, rank_users, gather_lists, find_finalists, recommend_rows
+-- internal: count_postings, counted, similarity_at_most, pending_bounds, pending_ords, pending_reaching, rank_users, gather_lists, find_finalists, recommend_rows
 -- internal: pair_facts, pair_base, base_number, base_action, content_changes, rating_changes, follow_content, content_merge, set_content_extent, content_count, content_number, content_trend
 -- internal: event_changes, follow_events, experiment_arms, experiment_user
 -- internal: learn_embeddings, fold_in_embeddings, learned_contents, learned_fingerprint, learned_embedding

@@ -7,7 +7,7 @@ use crate::text::Text;
 use cotaste_core::base::Base;
 use cotaste_core::genre_order::GenreOrder;
 use cotaste_core::latest::Latest;
-use cotaste_core::neighbours::{similarity_at_most, Changed, Probe, Ranking};
+use cotaste_core::neighbours::{similarity_at_most, Changed, Probe, Ranking, Waiting};
 use cotaste_core::sum::ReproducibleSum;
 use cotaste_core::taste::ledger::{changes, weight};
 use cotaste_core::{fold, gather, genre_order, list, posting, taste, Error, Result};
@@ -369,6 +369,43 @@ struct Ranked {
 fn rank_users_final(state: Option<Kept<Ranked>>) -> Vec<i32> {
     let ranking = state.and_then(|mut state| state.get().ranking.take());
     as_ords(ranking.map_or_else(Vec::new, Ranking::finish))
+}
+
+#[pg_extern]
+#[allow(clippy::too_many_arguments)]
+fn pending_bounds_step(
+    call: InAggregate,
+    state: Option<Kept<Awaited>>,
+    taste: &[u8],
+    counters: Option<&[u8]>,
+    ord: Option<i32>,
+    items: Option<i64>,
+    content: Option<i64>,
+    jaccard_weight: f64,
+    cosine_weight: f64,
+) -> Option<Kept<Awaited>> {
+    let (Some(ord), Some(items)) = (ord.and_then(|ord| u32::try_from(ord).ok()), items) else { return state };
+    let mut state = state.unwrap_or_else(|| {
+        let (users, counters) = (Waiting::new(taste).or_report(), counters.unwrap_or_default().to_vec());
+        Kept::keep(&call, Awaited { users, counters, weights: (jaccard_weight, cosine_weight) })
+    });
+    state.get().users.add(ord, u32::try_from(items).unwrap_or(u32::MAX), content);
+    Some(state)
+}
+
+/// The state of `pending_bounds`.
+struct Awaited {
+    users: Waiting,
+    counters: Vec<u8>,
+    weights: (f64, f64),
+}
+
+#[pg_extern]
+fn pending_bounds_final(state: Option<Kept<Awaited>>) -> Option<Vec<u8>> {
+    state.map(|mut state| {
+        let Awaited { users, counters, weights } = state.get();
+        users.bounds(counters, *weights).or_report()
+    })
 }
 
 #[pg_extern]

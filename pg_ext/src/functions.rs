@@ -273,6 +273,16 @@ fn counted(counters: &[u8], ord: i32) -> i64 {
     neighbours::counted(counters, ord).into()
 }
 
+#[pg_extern]
+fn pending_ords(bounds: &[u8]) -> Vec<i32> {
+    as_ords(neighbours::ordinals(bounds).or_report())
+}
+
+#[pg_extern]
+fn pending_reaching(bounds: &[u8], at_least: f64) -> Vec<i32> {
+    as_ords(neighbours::reaching(bounds, at_least).or_report())
+}
+
 // Statistics
 
 #[pg_extern]

@@ -811,6 +811,38 @@ create aggregate similarity_at_most(
 comment on aggregate similarity_at_most(bytea, bytea, bigint, text, double precision, double precision) is
   'how similar a taste and a user can be at most: a row a pair that changed since the user''s taste was folded, with its content''s genres';
 
+create function pending_bounds_step(
+  state internal, taste bytea, counters bytea, ord integer, items bigint, content bigint, jaccard_weight double precision,
+  cosine_weight double precision
+) returns internal
+  language c immutable parallel safe cost 10 as 'MODULE_PATHNAME', 'pending_bounds_step_wrapper';
+comment on function pending_bounds_step(internal, bytea, bytea, integer, bigint, bigint, double precision, double precision) is
+  'part of pending_bounds: adds a pair';
+
+create function pending_bounds_final(state internal) returns bytea
+  language c immutable parallel safe cost 10 as 'MODULE_PATHNAME', 'pending_bounds_final_wrapper';
+comment on function pending_bounds_final(internal) is
+  'part of pending_bounds: the value';
+
+create aggregate pending_bounds(
+  taste bytea, counters bytea, ord integer, items bigint, content bigint, jaccard_weight double precision,
+  cosine_weight double precision
+) (
+  sfunc = pending_bounds_step, stype = internal, sspace = 65536, finalfunc = pending_bounds_final, parallel = safe
+);
+comment on aggregate pending_bounds(bytea, bytea, integer, bigint, bigint, double precision, double precision) is
+  'how similar a taste and each user can be at most, by numbers alone: a row a pair that changed since the user''s taste was folded';
+
+create function pending_ords(bounds bytea) returns integer[]
+  language c immutable strict parallel safe cost 10 as 'MODULE_PATHNAME', 'pending_ords_wrapper';
+comment on function pending_ords(bytea) is
+  'the numbers of all users in what pending_bounds made';
+
+create function pending_reaching(bounds bytea, at_least double precision) returns integer[]
+  language c immutable strict parallel safe cost 10 as 'MODULE_PATHNAME', 'pending_reaching_wrapper';
+comment on function pending_reaching(bytea, double precision) is
+  'the numbers of the users in what pending_bounds made who may be at least so similar';
+
 create function rank_users_step(
   state internal, counters bytea, block integer, users bytea, taste bytea, genre_order text, excluded integer[], k bigint,
   jaccard_weight double precision, cosine_weight double precision

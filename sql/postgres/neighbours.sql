@@ -26,6 +26,21 @@ begin atomic
 end;
 comment on function cotaste_current_pair(text, text) is 'part of user_similarity: of any two users';
 
+-- Its plan takes long to make, and is as good for any two.
+create or replace function cotaste_current_similarity(a text, b text) returns double precision
+language plpgsql stable parallel safe cost 10000
+set plan_cache_mode = force_generic_plan
+set jit = off
+as $$
+declare
+  found_similarity double precision;
+begin
+  select c.similarity into found_similarity from @space@.cotaste_current_pair($1, $2) c;
+  return found_similarity;
+end
+$$;
+comment on function cotaste_current_similarity(text, text) is 'part of user_similarity: of any two users, by a kept plan';
+
 create or replace function user_similarity(a text, b text) returns double precision
 language plpgsql stable strict parallel safe cost 1000
 as $$
@@ -34,7 +49,7 @@ declare
 begin
   select c.similarity into found_similarity from @space@.cotaste_clean_pair($1, $2) c;
   if found_similarity is null then
-    select c.similarity into found_similarity from @space@.cotaste_current_pair($1, $2) c;
+    found_similarity := @space@.cotaste_current_similarity($1, $2);
   end if;
   return coalesce(found_similarity, 0);
 end
@@ -132,122 +147,72 @@ begin atomic
 end;
 comment on function cotaste_count(bytea) is 'part of cotaste_neighbours_of: how much everybody shares';
 
--- Users with something pending, and the most they can be similar, from their folded tastes and the pairs that changed.
-create or replace function cotaste_pending(probe text, me bytea) returns table (
-  users text[], bounds double precision[], ords integer[]
-)
+-- Users with something pending: the most those the state knows can be similar, by numbers alone, and the others.
+create or replace function cotaste_waiting(probe text, me bytea, counters bytea) returns table (bounds bytea, strangers text[])
 language sql stable parallel safe rows 1
 begin atomic
   select
-    array_agg(d.user_id order by d.bound desc),
-    array_agg(d.bound order by d.bound desc),
-    coalesce(array_agg(d.ord) filter (where d.ord is not null), '{}')
+    pending_bounds(
+      $2, $3, u.ord, u.items, q.content_id,
+      (select p.jaccard_weight from cotaste_parameters p where p.only_row = 1),
+      (select p.cosine_weight from cotaste_parameters p where p.only_row = 1)
+    ),
+    array_agg(q.user_id) filter (where u.ord is null)
+  from cotaste_queue q
+  left join lateral (select u.ord, u.items from cotaste_users u where u.user_id = q.user_id offset 0) u on true
+  where q.due_us <= (select to_epoch_us(statement_timestamp())) and q.user_id <> $1;
+end;
+comment on function cotaste_waiting(text, bytea, bytea) is 'part of cotaste_neighbours_of: users with pending events';
+
+-- Those of them who may reach the k-th best similarity so far, which is 0 while there are fewer, and the most they can be
+-- similar from their folded tastes and the pairs that changed.
+create or replace function cotaste_contenders(me bytea, scores double precision[], bounds bytea, strangers text[], k bigint)
+returns table (users text[], bounds double precision[])
+language sql stable parallel safe rows 1
+begin atomic
+  select array_agg(d.user_id order by d.bound desc), array_agg(d.bound order by d.bound desc)
   from (
     select
-      q.user_id, u.ord,
+      u.user_id,
       similarity_at_most(
-        $2, u.taste, q.content_id, c.genres,
+        $1, u.taste, q.content_id, c.genres,
         (select p.jaccard_weight from cotaste_parameters p where p.only_row = 1),
         (select p.cosine_weight from cotaste_parameters p where p.only_row = 1)
       ) as bound
-    from cotaste_queue q
-    left join lateral (select u.ord, u.taste from cotaste_users u where u.user_id = q.user_id offset 0) u on true
+    from (
+      select u.user_id, u.taste from cotaste_users u
+      where u.ord = any (pending_reaching($3, coalesce(
+        (select s.score from unnest($2) s (score) order by s.score desc limit 1 offset greatest($5, 1) - 1), 0
+      )))
+      union all
+      select distinct s.user_id collate "C", cast(null as bytea) from unnest($4) s (user_id)
+    ) u
+    cross join lateral (
+      select q.content_id from cotaste_queue q
+      where q.user_id = u.user_id and q.due_us <= (select to_epoch_us(statement_timestamp())) offset 0
+    ) q
     left join lateral (select c.genres from contents c where c.content_id = q.content_id offset 0) c on true
-    where q.due_us <= (select to_epoch_us(statement_timestamp())) and q.user_id <> $1
-    group by q.user_id, u.ord
+    group by u.user_id
   ) d;
 end;
-comment on function cotaste_pending(text, bytea) is
-  'part of cotaste_neighbours_of: users with pending events and the most they can be similar';
+comment on function cotaste_contenders(bytea, double precision[], bytea, text[], bigint) is
+  'part of cotaste_neighbours_of: the users with pending events who may be among the best';
 
--- The tastes of users with something pending as the fold would make them: the folded one with the pending pairs, or from
--- the whole log of the user where there is none or a key stands for all pairs.
-create or replace function cotaste_pending_tastes(pending_users text[]) returns table (users text[], tastes bytea[])
-language sql stable parallel safe rows 1
-begin atomic
-  with keys as materialized (
-    select d.user_id, q.content_id
-    from unnest($1) d (user_id)
-    cross join lateral (
-      select distinct q.content_id from cotaste_queue q
-      where q.user_id = d.user_id and q.due_us <= to_epoch_us(statement_timestamp()) offset 0
-    ) q
-  ),
-  users as materialized (
-    select k.user_id, u.taste, u.sums, k.is_whole or u.taste is null as is_whole
-    from (select k.user_id, bool_or(k.content_id is null) as is_whole from keys k group by k.user_id) k
-    left join lateral (select u.taste, u.sums from cotaste_users u where u.user_id = k.user_id offset 0) u on true
-  ),
-  seen as materialized (
-    select k.user_id, k.content_id, e.action, e.rating, e.occurred_us, e.events, e.touches, e.base
-    from keys k
-    left join lateral (
-      select
-        b.action, b.rating, to_epoch_us(b.occurred_at) as occurred_us,
-        1 as events, case when b.action <> 'skip' then 1 else 0 end as touches, cast(null as bytea) as base
-      from user_behaviors b
-      where b.user_id = k.user_id and b.content_id = k.content_id
-        and to_epoch_us(b.occurred_at) <= to_epoch_us(statement_timestamp())
-      union all
-      select null, null, null, b.events, b.touches, b.base
-      from cotaste_base b
-      where b.user_id = k.user_id and b.content_id = k.content_id
-      offset 0
-    ) e on true
-  ),
-  -- As in cotaste_log_pairs, but of the keys alone.
-  pairs as (
-    select
-      e.user_id, e.content_id, sum(e.events) as events, sum(e.touches) as touches,
-      decayed_weight(
-        coalesce(cast(s.value as double precision), 0) * case when e.action = 'rate' then coalesce((e.rating - 5) / 2.5, 0) else 1 end,
-        half_lives(e.occurred_us, p.taste_half_life_hours), e.base, p.taste_half_life_hours
-      ) as weight
-    from seen e
-    cross join cotaste_parameters p
-    left join cotaste_settings s on s.key = 'action_weight.' || e.action
-    where p.only_row = 1
-    group by e.user_id, e.content_id
-  ),
-  changed as (
-    select
-      p.user_id,
-      taste_changes(p.content_id, c.genres, s.touches > 0, s.weight, p.touches > 0, case when p.events > 0 then p.weight end) as changes
-    from pairs p
-    left join lateral (
-      select s.touches, s.weight from cotaste_user_contents s
-      where s.user_id = p.user_id and s.content_id = p.content_id offset 0
-    ) s on true
-    left join lateral (select c.genres from contents c where c.content_id = p.content_id offset 0) c on true
-    group by p.user_id
-  )
-  select array_agg(t.user_id), array_agg(t.taste)
-  from (
-    select u.user_id, followed_taste(follow_taste(u.taste, u.sums, c.changes)) as taste
-    from users u
-    join changed c on c.user_id = u.user_id
-    where not u.is_whole
-    union all
-    select u.user_id, (select t.taste from cotaste_tastes t where t.user_id = u.user_id)
-    from users u
-    where u.is_whole
-    offset 0
-  ) t
-  where t.taste is not null;
-end;
-comment on function cotaste_pending_tastes(text[]) is 'part of cotaste_neighbours_of: the tastes of users with something pending';
-
-create or replace function cotaste_rank(me bytea, my_ord integer, counters bytea, excluded integer[], k bigint)
+create or replace function cotaste_rank(me bytea, my_ord integer, counters bytea, waiting bytea, k bigint)
 returns table (finalists integer[])
 language sql stable parallel safe rows 1
 begin atomic
-  select rank_users($3, b.block, b.users, $1, s.genre_order, $2 || $4, $5, p.jaccard_weight, p.cosine_weight)
+  select
+    rank_users(
+      $3, b.block, b.users, $1, s.genre_order, $2 || coalesce((select pending_ords($4)), '{}'), $5, p.jaccard_weight,
+      p.cosine_weight
+    )
   from cotaste_blocks b
   cross join cotaste_fold_state s
   cross join cotaste_parameters p
   where s.only_row = 1 and p.only_row = 1;
 end;
-comment on function cotaste_rank(bytea, integer, bytea, integer[], bigint) is
+comment on function cotaste_rank(bytea, integer, bytea, bytea, bigint) is
   'part of cotaste_neighbours_of: the users that can be among the best';
 
 create or replace function cotaste_scores(me bytea, finalists integer[], tastes bytea[]) returns table (scores double precision[])
@@ -307,13 +272,14 @@ comment on function cotaste_best_of(bytea, integer[], text[], bytea[], bigint) i
 
 -- The most promising of those with something pending come first, and more of them each time: the others then have more to
 -- reach.
-create or replace function cotaste_best(me bytea, finalists integer[], users text[], bounds double precision[], k bigint) returns table (
+create or replace function cotaste_best(me bytea, finalists integer[], pending bytea, strangers text[], k bigint) returns table (
   user_id text, similarity double precision, jaccard double precision, genre_cosine double precision, shared_items bigint,
   rank bigint, computed_at timestamptz, cached boolean
 )
 language plpgsql stable parallel safe rows 10
 as $$
 declare
+  contenders record;
   promising bigint;
   scored bigint := 0;
   upto bigint;
@@ -323,11 +289,13 @@ declare
   found_tastes bytea[] := '{}';
 begin
   select s.scores into found_scores from @space@.cotaste_scores($1, $2, null) s;
+  select c.* into contenders from @space@.cotaste_contenders($1, found_scores, $3, $4, $5) c;
   loop
-    select p.promising into promising from @space@.cotaste_promising(found_scores, $4, $5) p;
+    exit when contenders.users is null;
+    select p.promising into promising from @space@.cotaste_promising(found_scores, contenders.bounds, $5) p;
     exit when promising operator(pg_catalog.<=) scored;
     upto := least(promising, scored operator(pg_catalog.*) 2 operator(pg_catalog.+) 32);
-    select t.* into more from @space@.cotaste_pending_tastes($3[scored operator(pg_catalog.+) 1 : upto]) t;
+    select t.* into more from @space@.cotaste_pending_tastes(contenders.users[scored operator(pg_catalog.+) 1 : upto]) t;
     select found_scores operator(pg_catalog.||) s.scores into found_scores from @space@.cotaste_scores($1, null, more.tastes) s;
     found_users := found_users operator(pg_catalog.||) more.users;
     found_tastes := found_tastes operator(pg_catalog.||) more.tastes;
@@ -336,12 +304,13 @@ begin
   return query select * from @space@.cotaste_best_of($1, $2, found_users, found_tastes, $5);
 end
 $$;
-comment on function cotaste_best(bytea, integer[], text[], double precision[], bigint) is
+comment on function cotaste_best(bytea, integer[], bytea, text[], bigint) is
   'part of cotaste_neighbours_of: the best of those with nothing pending and of the others';
 
 -- The k users most similar to one, ties by id, k a setting when it is NULL. Clean users are ranked by bounds over posting
 -- lists and blocks, and the few that can be among the best are scored from their tastes. Users with something pending are
--- left out there, and bounded by their folded tastes and the queue; whoever of them can be among the best is scored from the log.
+-- left out there, and bounded by numbers and then by their folded tastes and the queue; whoever of them can be among the
+-- best is scored from the log.
 create or replace function cotaste_neighbours_of(probe text, k bigint) returns table (
   user_id text, similarity double precision, jaccard double precision, genre_cosine double precision, shared_items bigint,
   rank bigint, computed_at timestamptz, cached boolean
@@ -353,7 +322,7 @@ as $$
 declare
   me record;
   counters bytea;
-  pending record;
+  waiting record;
   finalists integer[];
 begin
   select p.* into me from @space@.cotaste_clean_probe($1, $2) p;
@@ -369,13 +338,13 @@ begin
     return query select * from @space@.cotaste_all_neighbours($1, me.taste, me.wanted);
   else
     select c.counters into counters from @space@.cotaste_count(me.taste) c;
-    select d.* into pending from @space@.cotaste_pending($1, me.taste) d;
+    select d.* into waiting from @space@.cotaste_waiting($1, me.taste, counters) d;
     select r.finalists into finalists
-    from @space@.cotaste_rank(me.taste, me.ord, counters, pending.ords, me.wanted) r;
-    if pending.users is null then
+    from @space@.cotaste_rank(me.taste, me.ord, counters, waiting.bounds, me.wanted) r;
+    if waiting.bounds is null and waiting.strangers is null then
       return query select * from @space@.cotaste_best_of(me.taste, finalists, null, null, me.wanted);
     else
-      return query select * from @space@.cotaste_best(me.taste, finalists, pending.users, pending.bounds, me.wanted);
+      return query select * from @space@.cotaste_best(me.taste, finalists, waiting.bounds, waiting.strangers, me.wanted);
     end if;
   end if;
 end

@@ -10,7 +10,8 @@ from cotaste_parameters;
 
 -- settings
 select
-  p.jaccard_weight, p.cosine_weight, p.similar_users_k, p.cache_ttl_hours, p.stale, s.genre_order, k.now_us, k.now
+  p.jaccard_weight, p.cosine_weight, p.similar_users_k, p.cache_ttl_hours, p.stale, s.genre_order, k.now_us, k.now,
+  p.taste_half_life_hours
 from cotaste_parameters p
 left join cotaste_fold_state s
 left join cotaste_clock k;
@@ -18,8 +19,8 @@ left join cotaste_clock k;
 -- clean
 select u.ord, u.changed_us, u.taste from cotaste_clean_users u where u.user_id = ?1;
 
--- folded
-select u.ord, u.taste from cotaste_users u where u.user_id = ?1;
+-- number
+select u.ord from cotaste_users u where u.user_id = ?1;
 
 -- run
 select r.computed_us from cotaste_neighbour_runs r where r.user_id = ?1 and r.k >= ?2;
@@ -33,12 +34,12 @@ order by n.rank;
 -- postings
 select l.chunk, l.users from cotaste_postings l where l.content_id = ?1;
 
--- pending
-select q.user_id, q.content_id, c.genres
+-- waiting
+select q.user_id, u.ord, u.items, q.content_id, c.genres
 from cotaste_queue q
+left join cotaste_users u on u.user_id = q.user_id
 left join contents c on c.content_id = q.content_id
-where q.due_us <= ?1
-order by q.user_id;
+where q.due_us <= ?1;
 
 -- blocks
 select b.block, b.users from cotaste_blocks b;
@@ -65,40 +66,27 @@ left join contents c on c.content_id = b.content_id
 where b.user_id = ?1
 order by 2;
 
+-- now
+select k.now_us, p.taste_half_life_hours, p.stale from cotaste_parameters p cross join cotaste_clock k;
+
 -- folded taste
-select u.taste, u.sums
-from cotaste_users u
-where u.user_id = ?1
-  and not (select p.stale from cotaste_parameters p)
-  and not exists (
-    select 1 from cotaste_queue q
-    where q.user_id = ?1 and q.content_id is null and q.due_us <= (select k.now_us from cotaste_clock k)
-  );
+select u.taste, u.sums from cotaste_users u where u.user_id = ?1;
 
 -- pending pairs
 select q.content_id, s.touches, s.weight, c.genres
-from (
-  select distinct q.user_id, q.content_id from cotaste_queue q
-  where q.user_id = ?1 and q.due_us <= (select k.now_us from cotaste_clock k)
-) q
+from cotaste_queue q
 left join cotaste_user_contents s on s.user_id = q.user_id and s.content_id = q.content_id
-left join contents c on c.content_id = q.content_id;
+left join contents c on c.content_id = q.content_id
+where q.user_id = ?1 and q.due_us <= ?2;
 
 -- events of a pair
 select
   b.action, b.rating, b.occurred_at,
-  (select cast(s.value as real) from cotaste_settings s where s.key = 'action_weight.' || b.action),
-  p.taste_half_life_hours, k.now_us, null
-from cotaste_parameters p
-cross join cotaste_clock k
-cross join user_behaviors b
+  (select cast(s.value as real) from cotaste_settings s where s.key = 'action_weight.' || b.action), null
+from user_behaviors b
 where b.user_id = ?1 and b.content_id = ?2
 union all
-select null, null, null, null, p.taste_half_life_hours, k.now_us, b.base
-from cotaste_parameters p
-cross join cotaste_clock k
-cross join cotaste_base b
-where b.user_id = ?1 and b.content_id = ?2;
+select null, null, null, null, b.base from cotaste_base b where b.user_id = ?1 and b.content_id = ?2;
 
 -- all events
 select

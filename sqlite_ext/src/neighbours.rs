@@ -1,6 +1,7 @@
 //! Similar users. Clean users are ranked by bounds over posting lists and blocks, and the few that can be among the best
-//! are scored from their tastes. Users with something pending are left out there; whoever of them can be among the best
-//! by what the queue says is scored from the log. One statement stays open all the while, so that all see one snapshot.
+//! are scored from their tastes. Users with something pending are left out there, and bounded by numbers and then by their
+//! folded tastes and the queue; whoever of them can be among the best is scored from the log. One statement stays open all
+//! the while, so that all see one snapshot.
 
 mod log;
 mod refresh;
@@ -14,8 +15,9 @@ use crate::failure::Result;
 use crate::kept::Kept;
 use crate::statement::Statement;
 use cotaste_core::genre_order::GenreOrder;
-use cotaste_core::neighbours::{similarity_at_most, Changed, Probe, Ranking};
+use cotaste_core::neighbours::{ordinals, reaching, similarity_at_most, Changed, Probe, Ranking, Waiting};
 use cotaste_core::{posting, similarity, taste, Error};
+use log::Now;
 use rusqlite::ffi::sqlite3;
 use rusqlite::types::ValueRef;
 use std::cmp::Ordering;
@@ -86,7 +88,7 @@ unsafe fn current(db: *mut sqlite3, kept: &Kept, user: &str) -> Result<Option<Ve
             clean.bind_at(1, ValueRef::from(user))?;
             Ok(if clean.step()? { clean.column(2)?.as_blob().ok().map(<[u8]>::to_vec) } else { None })
         })?;
-        clean.map_or_else(|| log::taste(db, kept, user), |taste| Ok(Some(taste)))
+        clean.map_or_else(|| log_taste(db, kept, user), |taste| Ok(Some(taste)))
     }
 }
 
@@ -96,7 +98,7 @@ unsafe fn current(db: *mut sqlite3, kept: &Kept, user: &str) -> Result<Option<Ve
 /// `db` is an open connection, used by this thread.
 pub unsafe fn log_taste(db: *mut sqlite3, kept: &Kept, user: &str) -> Result<Option<Vec<u8>>> {
     // SAFETY: the caller's promise.
-    unsafe { log::taste(db, kept, user) }
+    unsafe { log::taste(db, kept, user, Now::read(db, kept)?) }
 }
 
 /// The k most similar users of `user`; k and whether the cache is used are settings and arguments.
@@ -126,9 +128,12 @@ pub unsafe fn of(
                 weights: (real(settings, 0)?, real(settings, 1)?),
                 k: k.unwrap_or(integer(settings, 2)?),
                 cache_us: (real(settings, 3)? * 3.6e9) as i64,
-                stale: integer(settings, 4)? != 0,
                 order: GenreOrder::read(settings.column(5)?.as_str().unwrap_or("[]"))?,
-                now_us: integer(settings, 6)?,
+                now: Now {
+                    us: integer(settings, 6)?,
+                    half_life_hours: real(settings, 8)?,
+                    stale: integer(settings, 4)? != 0,
+                },
             };
             let mut found = search.run(use_cache)?;
             if !found.cached {
@@ -147,9 +152,8 @@ struct Search<'a> {
     weights: (f64, f64),
     k: i64,
     cache_us: i64,
-    stale: bool,
     order: GenreOrder,
-    now_us: i64,
+    now: Now,
 }
 
 impl Search<'_> {
@@ -179,13 +183,13 @@ impl Search<'_> {
             Some((ord, _, taste)) => (Some(ord), taste),
             None => {
                 // SAFETY: the promise of `of`.
-                let Some(taste) = (unsafe { log::taste(self.db, self.kept, self.user)? }) else {
+                let Some(taste) = (unsafe { log::taste(self.db, self.kept, self.user, self.now)? }) else {
                     return Ok(Neighbours::default());
                 };
-                (self.folded(self.user, |ord, _| Ok(ord))?, taste)
+                (self.number()?, taste)
             }
         };
-        let rows = if self.stale { self.by_definition(&me)? } else { self.by_bounds(ord, &me)? };
+        let rows = if self.now.stale { self.by_definition(&me)? } else { self.by_bounds(ord, &me)? };
         Ok(Neighbours { rows, ..Neighbours::default() })
     }
 
@@ -196,7 +200,7 @@ impl Search<'_> {
             run.bind_at(2, ValueRef::Integer(self.k))?;
             Ok(if run.step()? { Some(integer(run, 0)?) } else { None })
         })?;
-        if computed_us.is_none_or(|at| at < changed_us || at <= self.now_us.saturating_sub(self.cache_us)) {
+        if computed_us.is_none_or(|at| at < changed_us || at <= self.now.us.saturating_sub(self.cache_us)) {
             return Ok(None);
         }
         self.with("cached", |cached| {
@@ -217,14 +221,11 @@ impl Search<'_> {
         })
     }
 
-    /// Calls `f` with a user's number and folded taste, if there is one.
-    fn folded<T>(&self, user: &str, f: impl FnOnce(i64, &[u8]) -> Result<T>) -> Result<Option<T>> {
-        self.with("folded", |folded| {
-            folded.bind_at(1, ValueRef::from(user))?;
-            if !folded.step()? {
-                return Ok(None);
-            }
-            f(integer(folded, 0)?, folded.column(1)?.as_blob().unwrap_or_default()).map(Some)
+    /// The user's number, if a taste was folded.
+    fn number(&self) -> Result<Option<i64>> {
+        self.with("number", |number| {
+            number.bind_at(1, ValueRef::from(self.user))?;
+            Ok(if number.step()? { Some(integer(number, 0)?) } else { None })
         })
     }
 
@@ -246,9 +247,10 @@ impl Search<'_> {
 
     fn by_bounds(&mut self, ord: Option<i64>, me: &[u8]) -> Result<Vec<Neighbour>> {
         let counters = self.count(me)?;
-        let pending = self.pending(me)?;
-        let ords = pending.iter().filter_map(|pending| pending.ord).chain(ord);
-        let mut excluded: Vec<u32> = ords.filter_map(|ord| u32::try_from(ord).ok()).collect();
+        let (waiting, mut keys) = self.waiting(me)?;
+        let waiting = waiting.bounds(counters.as_flattened(), self.weights)?;
+        let mut excluded = ordinals(&waiting)?;
+        excluded.extend(ord.and_then(|ord| u32::try_from(ord).ok()));
         excluded.sort_unstable();
         let k = usize::try_from(self.k).unwrap_or(usize::MAX);
         let mut ranking = Ranking::new(Probe::new(me, &self.order)?, self.weights.0, self.weights.1, k)?;
@@ -272,13 +274,13 @@ impl Search<'_> {
             }
             Ok(())
         })?;
-        for pending in pending {
+        for pending in self.pending(me, &reaching(&waiting, best.least())?, &mut keys)? {
             if pending.bound + MARGIN < best.least() {
                 break;
             }
             // SAFETY: the promise of `of`.
             unsafe {
-                self.log.one(self.db, self.kept, &pending.user, |taste| {
+                self.log.one(self.db, self.kept, &pending.user, self.now, |taste| {
                     best.add(score(self.weights, me, &pending.user, taste)?);
                     Ok(())
                 })?;
@@ -312,40 +314,69 @@ impl Search<'_> {
         Ok(counters)
     }
 
-    /// Users with something pending, and the most they can be similar, the most promising first: the others then have
-    /// more to reach.
-    fn pending(&self, me: &[u8]) -> Result<Vec<Pending>> {
-        let mut pending: Vec<Pending> = Vec::new();
-        let (mut user, mut changed) = (String::new(), Changed::default());
-        self.with("pending", |queue| {
-            queue.bind_at(1, ValueRef::Integer(self.now_us))?;
-            loop {
-                let more = queue.step()?;
-                let of = if more { text_of(queue.column(0)?) } else { "" };
-                if (!more || of != user) && !user.is_empty() && user != self.user {
-                    pending.try_reserve(1).map_err(Error::from)?;
-                    pending.push(self.bounded(me, &user, &changed)?);
+    /// What is pending of others: the users the state knows, and the keys of all.
+    fn waiting(&self, me: &[u8]) -> Result<(Waiting, Vec<Key>)> {
+        let (mut waiting, mut keys) = (Waiting::new(me)?, Vec::new());
+        self.with("waiting", |queue| {
+            queue.bind_at(1, ValueRef::Integer(self.now.us))?;
+            while queue.step()? {
+                let user = text_of(queue.column(0)?);
+                if user == self.user {
+                    continue;
                 }
-                if !more {
-                    break;
-                }
-                if of != user {
-                    of.clone_into(&mut user);
-                    changed.clear();
-                }
-                changed.add(queue.column(1)?.as_i64().ok(), text_of_any(queue.column(2)?));
+                let content = queue.column(3)?.as_i64().ok();
+                let of = match queue.column(1)?.as_i64() {
+                    Ok(ord) => {
+                        let corrupt = Error::corrupt("cotaste_users.ord", "is out of range");
+                        let ord = u32::try_from(ord).map_err(|_| corrupt)?;
+                        waiting.add(ord, u32::try_from(integer(queue, 2)?).unwrap_or(u32::MAX), content);
+                        Of::Known(ord)
+                    }
+                    Err(_) => Of::Stranger(user.into()),
+                };
+                let genres = text_of_any(queue.column(4)?).map(Box::from);
+                keys.try_reserve(1).map_err(Error::from)?;
+                keys.push(Key { of, content, genres });
             }
             Ok(())
         })?;
+        Ok((waiting, keys))
+    }
+
+    /// The most the known users and all strangers can be similar, the most promising first: the others then have more to
+    /// reach.
+    fn pending(&self, me: &[u8], known: &[u32], keys: &mut [Key]) -> Result<Vec<Pending>> {
+        keys.sort_unstable_by(|a, b| a.of.cmp(&b.of));
+        let mut pending: Vec<Pending> = Vec::new();
+        pending.try_reserve(known.len()).map_err(Error::from)?;
+        self.with("numbered", |numbered| {
+            for ord in known {
+                numbered.bind_at(1, ValueRef::Integer((*ord).into()))?;
+                if numbered.step()? {
+                    let (of, start) = (Of::Known(*ord), keys.partition_point(|key| key.of < Of::Known(*ord)));
+                    let own = keys.get(start..).unwrap_or_default().iter().take_while(|key| key.of == of);
+                    let theirs = numbered.column(1)?.as_blob().unwrap_or_default();
+                    let user = text_of(numbered.column(0)?).into();
+                    pending.push(Pending { user, bound: self.at_most(me, Some(theirs), own)? });
+                }
+                numbered.reset();
+            }
+            Ok(())
+        })?;
+        for own in keys.chunk_by(|a, b| a.of == b.of) {
+            if let Some(Key { of: Of::Stranger(user), .. }) = own.first() {
+                pending.try_reserve(1).map_err(Error::from)?;
+                pending.push(Pending { user: user.clone(), bound: self.at_most(me, None, own.iter())? });
+            }
+        }
         pending.sort_by(|a, b| b.bound.total_cmp(&a.bound));
         Ok(pending)
     }
 
-    fn bounded(&self, me: &[u8], user: &str, changed: &Changed) -> Result<Pending> {
-        let at_most = |theirs: Option<&[u8]>| similarity_at_most(me, theirs, changed, self.weights);
-        let known = self.folded(user, |ord, theirs| Ok((Some(ord), at_most(Some(theirs))?)))?;
-        let (ord, bound) = known.map_or_else(|| at_most(None).map(|bound| (None, bound)), Ok)?;
-        Ok(Pending { user: user.to_owned(), ord, bound })
+    fn at_most<'a>(&self, me: &[u8], theirs: Option<&[u8]>, keys: impl Iterator<Item = &'a Key>) -> Result<f64> {
+        let mut changed = Changed::default();
+        keys.for_each(|key| changed.add(key.content, key.genres.as_deref()));
+        Ok(similarity_at_most(me, theirs, &changed, self.weights)?)
     }
 }
 
@@ -360,10 +391,23 @@ fn score(weights: (f64, f64), me: &[u8], user: &str, taste: &[u8]) -> Result<Nei
     })
 }
 
-/// A user with events that are not folded yet.
+/// Whose a key is: of somebody the state knows by number, or of somebody else.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Of {
+    Known(u32),
+    Stranger(Box<str>),
+}
+
+/// A pair that is not folded yet, with the genres of its content.
+struct Key {
+    of: Of,
+    content: Option<i64>,
+    genres: Option<Box<str>>,
+}
+
+/// A user with such pairs, and the most similar they can be.
 struct Pending {
-    user: String,
-    ord: Option<i64>,
+    user: Box<str>,
     bound: f64,
 }
 

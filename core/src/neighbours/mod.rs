@@ -9,10 +9,12 @@
 //! least T - 2e. So one of the k best, or tied with the last of them, has at least that too, and an upper bound of at
 //! least T - 3e - 6e-8. Everybody down to T - [`MARGIN`], 1e-6, is kept.
 
+mod coarse;
 mod gathered;
 mod pending;
 mod probe;
 
+pub use coarse::{ordinals, reaching, Waiting};
 pub use gathered::finalists;
 pub use pending::{similarity_at_most, Changed};
 pub use probe::Probe;

@@ -38,13 +38,6 @@ impl Changed {
             }
         }
     }
-
-    /// Forgets all pairs.
-    pub fn clear(&mut self) {
-        self.contents.clear();
-        self.genres.clear();
-        self.everything = false;
-    }
 }
 
 /// At least the similarity of `me` and a user whose folded taste is `theirs` (`None` is one without), once what changed
@@ -108,6 +101,7 @@ fn cosine(me: &Taste<'_>, theirs: Option<&Taste<'_>>, genres: &BTreeSet<Vec<u8>>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::neighbours::{reaching, Waiting};
     use crate::taste::ledger::{self, changes, weight};
     use proptest::prelude::*;
     use std::collections::BTreeMap;
@@ -165,6 +159,15 @@ mod tests {
                 let now = similarity_of(&me, taste_of(&after).as_deref(), weights);
                 prop_assert!(now <= bound + 1e-9, "{now} {bound}");
                 prop_assert!(!keys.is_empty() || weights.1 > 0.0 || bound == now);
+                // Without reading their taste, nothing less is known.
+                if let Some(theirs) = &theirs {
+                    let (mine, had) = (taste::contents(&me).unwrap(), taste::contents(theirs).unwrap());
+                    let shared = had.iter().filter(|content| mine.contains(content)).count() as u16;
+                    let mut waiting = Waiting::new(&me).unwrap();
+                    keys.iter().for_each(|content| waiting.add(0, had.len() as u32, Some(*content)));
+                    let value = waiting.bounds(&shared.to_le_bytes(), weights).unwrap();
+                    prop_assert!(keys.is_empty() || reaching(&value, bound).unwrap() == [0], "{bound} {value:?}");
+                }
             }
         }
     }
@@ -181,7 +184,7 @@ mod tests {
         assert_eq!(at_most(&changed, (1.0, 0.0)), 2.0 / 3.0);
         // War weighs 1 of mine, noir and kids 0.5 each: whatever those weigh to them, the cosine reaches 1 and no more.
         assert_eq!(at_most(&changed, (0.0, 1.0)), 1.0);
-        changed.clear();
+        changed = Changed::default();
         changed.add(Some(6), Some(genres(6)));
         assert_eq!(at_most(&changed, (1.0, 0.0)), 0.5);
         changed.add(None, None);

@@ -176,7 +176,7 @@ as $$
 declare
   ord integer := coalesce((select u.ord from cotaste_users u where u.user_id = $1), -1);
   counters bytea;
-  pending record;
+  waiting record;
   finalists integer[];
 begin
   if (select p.stale from cotaste_parameters p) or row_security_active('user_behaviors') then
@@ -185,15 +185,15 @@ begin
     return;
   end if;
   select c.counters into counters from cotaste_count($2) c;
-  select d.* into pending from cotaste_pending($1, $2) d;
-  select r.finalists into finalists from cotaste_rank($2, ord, counters, pending.ords, $3) r;
-  if pending.users is null then
+  select d.* into waiting from cotaste_waiting($1, $2, counters) d;
+  select r.finalists into finalists from cotaste_rank($2, ord, counters, waiting.bounds, $3) r;
+  if waiting.bounds is null and waiting.strangers is null then
     return query
       select n.user_id, n.similarity, n.jaccard, n.genre_cosine, n.shared_items from cotaste_best_of($2, finalists, null, null, $3) n;
   else
     return query
       select n.user_id, n.similarity, n.jaccard, n.genre_cosine, n.shared_items
-      from cotaste_best($2, finalists, pending.users, pending.bounds, $3) n;
+      from cotaste_best($2, finalists, waiting.bounds, waiting.strangers, $3) n;
   end if;
 end
 $$;

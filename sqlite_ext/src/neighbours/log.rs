@@ -8,24 +8,52 @@ use crate::kept::Kept;
 use crate::pair::{self, Event, Pair, Scale};
 use crate::statement::Statement;
 use cotaste_core::taste::ledger;
+use cotaste_core::Error;
 use rusqlite::ffi::{self, sqlite3};
 use rusqlite::types::ValueRef;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ffi::c_int;
 
-/// One user's taste as of now: the folded one with the pending pairs, or from the whole log of the user.
+/// When it is, how fast events fade, and whether the whole state is out of date.
+#[derive(Clone, Copy)]
+pub struct Now {
+    pub us: i64,
+    pub half_life_hours: f64,
+    pub stale: bool,
+}
+
+impl Now {
+    /// As of the statement that is run.
+    ///
+    /// # Safety
+    /// `db` is an open connection, used by this thread.
+    pub unsafe fn read(db: *mut sqlite3, kept: &Kept) -> Result<Self> {
+        // SAFETY: the caller's promise.
+        unsafe {
+            kept.with(db, "now", |now| {
+                if !now.step()? {
+                    return Err(Error::Internal.into());
+                }
+                Ok(Self { us: integer(now, 0)?, half_life_hours: real(now, 1)?, stale: integer(now, 2)? != 0 })
+            })
+        }
+    }
+}
+
+/// One user's taste as of now: the folded one with the pending pairs, or from the whole log of the user where there is
+/// none or a key stands for all pairs.
 ///
 /// # Safety
 /// `db` is an open connection, used by this thread.
-pub unsafe fn taste(db: *mut sqlite3, kept: &Kept, user: &str) -> Result<Option<Vec<u8>>> {
+pub unsafe fn taste(db: *mut sqlite3, kept: &Kept, user: &str, now: Now) -> Result<Option<Vec<u8>>> {
     // SAFETY: the caller's promise, here and below.
     let folded = unsafe {
         kept.with(db, "folded taste", |folded| {
             folded.bind_at(1, ValueRef::from(user))?;
-            if !folded.step()? {
+            if now.stale || !folded.step()? {
                 return Ok(None);
             }
-            let changes = changes_of(db, kept, user)?;
+            let Some(changes) = changes_of(db, kept, user, now)? else { return Ok(None) };
             let (taste, sums) = (folded.column(0)?.as_blob().ok(), folded.column(1)?.as_blob().ok());
             ledger::apply(taste, sums, &changes).map_err(Into::into).map(Some)
         })?
@@ -46,27 +74,31 @@ pub unsafe fn taste(db: *mut sqlite3, kept: &Kept, user: &str) -> Result<Option<
     Ok(found)
 }
 
-/// What a user's pending pairs were when they were folded, and what they are now.
-unsafe fn changes_of(db: *mut sqlite3, kept: &Kept, user: &str) -> Result<Vec<u8>> {
-    let mut changes = Vec::new();
+/// What a user's pending pairs were when they were folded, and what they are now; none when a key stands for all pairs.
+unsafe fn changes_of(db: *mut sqlite3, kept: &Kept, user: &str, now: Now) -> Result<Option<Vec<u8>>> {
+    let (mut changes, mut seen) = (Vec::new(), BTreeSet::new());
     // SAFETY: the caller's promise.
     unsafe {
         kept.with(db, "pending pairs", |pairs| {
             pairs.bind_at(1, ValueRef::from(user))?;
+            pairs.bind_at(2, ValueRef::Integer(now.us))?;
             while pairs.step()? {
-                let content = integer(pairs, 0)?;
-                let pair = pair_of(db, kept, user, content)?;
+                let Ok(content) = pairs.column(0)?.as_i64() else { return Ok(None) };
+                if !seen.insert(content) {
+                    continue;
+                }
+                let pair = pair_of(db, kept, user, content, now)?;
                 let touched = integer(pairs, 1)? > 0;
                 let was = pairs.column(2)?.as_blob().ok().map(|weight| (touched, weight));
                 pair::change(&mut changes, content, text_of_any(pairs.column(3)?), was, &pair)?;
             }
-            Ok(())
-        })?;
+            Ok(Some(changes))
+        })
     }
-    Ok(changes)
 }
 
-unsafe fn pair_of(db: *mut sqlite3, kept: &Kept, user: &str, content: i64) -> Result<Pair> {
+unsafe fn pair_of(db: *mut sqlite3, kept: &Kept, user: &str, content: i64, now: Now) -> Result<Pair> {
+    let scale = Scale { half_life_hours: now.half_life_hours, now_us: now.us, trend: None };
     // SAFETY: the caller's promise.
     unsafe {
         kept.with(db, "events of a pair", |events| {
@@ -74,8 +106,7 @@ unsafe fn pair_of(db: *mut sqlite3, kept: &Kept, user: &str, content: i64) -> Re
             events.bind_at(2, ValueRef::Integer(content))?;
             let mut pair = Pair::default();
             while events.step()? {
-                let scale = Scale { half_life_hours: real(events, 4)?, now_us: integer(events, 5)?, trend: None };
-                if let Ok(base) = events.column(6)?.as_blob() {
+                if let Ok(base) = events.column(4)?.as_blob() {
                     pair.add_base(base, &scale)?;
                     continue;
                 }
@@ -169,11 +200,12 @@ impl LogTastes {
         db: *mut sqlite3,
         kept: &Kept,
         user: &str,
+        now: Now,
         f: impl FnOnce(&[u8]) -> Result<()>,
     ) -> Result<()> {
         if !self.of.contains_key(user) {
             // SAFETY: the caller's promise.
-            let taste = unsafe { taste(db, kept, user)? }.map(Vec::into_boxed_slice);
+            let taste = unsafe { taste(db, kept, user, now)? }.map(Vec::into_boxed_slice);
             self.size += user.len() + taste.as_ref().map_or(0, |taste| taste.len());
             self.of.insert(user.into(), taste);
         }

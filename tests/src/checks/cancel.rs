@@ -106,16 +106,19 @@ impl Impatient for Postgres {
             return Ok((outcome.map(|rows| rows.len()), went_on));
         }
         let (token, process) = (self.client.cancel_token(), backend.clone());
+        let (tell, told) = std::sync::mpsc::channel::<()>();
         let alarm = std::thread::spawn(move || {
-            std::thread::sleep(after);
-            token.cancel_query(postgres::NoTls).map(|()| Moment::of(&process))
+            let is_late = told.recv_timeout(after).is_err();
+            let asked = if is_late { token.cancel_query(postgres::NoTls) } else { Ok(()) };
+            asked.map(|()| (is_late, Moment::of(&process)))
         });
         let outcome = self.query(sql);
         let end = Moment::of(&backend);
-        let given_up = alarm.join().map_err(|_| anyhow::anyhow!("the alarm panicked"))??;
-        // A request that has ended nothing yet may still arrive, and ends nothing else.
-        if outcome.is_ok() {
-            let _ = self.query("select pg_sleep(0.3)");
+        let _ = tell.send(());
+        let (is_late, given_up) = alarm.join().map_err(|_| anyhow::anyhow!("the alarm panicked"))??;
+        // A request that has ended nothing yet may still arrive, on a busy machine much later, and ends nothing else.
+        if is_late && outcome.is_ok() {
+            let _ = self.query("select pg_sleep(2)");
         }
         Ok((outcome.map(|rows| rows.len()), given_up.until(end)))
     }

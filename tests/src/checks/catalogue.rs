@@ -147,9 +147,9 @@ fn functions(engine: &mut dyn Engine) -> Result<BTreeMap<String, BTreeSet<String
                and p.oid not in (select unnest(array[typinput, typoutput, typreceive, typsend]::oid[]) from pg_type)
                and not exists (select from unnest(p.proargtypes::oid[]) t where t = 'cotaste_unset'::regtype)
                and p.proname not in ('cotaste_add_columns', 'cotaste_drop_relations', 'cotaste_carry_row_security', 'cotaste_grant_reader',
-                 'cotaste_grant_writer', 'cotaste_refuse_hidden_rows', 'cotaste_set_owner',
+                 'cotaste_grant_writer', 'cotaste_refuse_hidden_rows', 'cotaste_current_similarity', 'cotaste_set_owner',
                  'context_jsonb', 'context_storable', 'embedding_bytes', 'cotaste_not_initialized', 'cotaste_fold',
-                 'cotaste_fold_alone', 'cotaste_fold_bulk', 'cotaste_fold_pending', 'cotaste_fold_when_due', 'cotaste_may_fold', 'cotaste_lock', 'cotaste_purge', 'count_postings', 'counted', 'similarity_at_most',
+                 'cotaste_fold_alone', 'cotaste_fold_bulk', 'cotaste_fold_pending', 'cotaste_fold_when_due', 'cotaste_may_fold', 'cotaste_lock', 'cotaste_purge', 'count_postings', 'counted', 'similarity_at_most', 'pending_bounds', 'pending_ords', 'pending_reaching',
                  'extend_genre_order', 'find_finalists', 'gather_lists', 'rank_users', 'recommend_rows', 'taste_contents', 'cotaste_write_learned',
                  'learn_embeddings', 'fold_in_embeddings', 'learned_contents', 'learned_fingerprint', 'learned_embedding')",
         )?,

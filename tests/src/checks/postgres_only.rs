@@ -69,7 +69,7 @@ fn pure(engine: &mut Postgres) -> Result<()> {
          where p.pronamespace = 'public'::regnamespace and a.aggcombinefn = 0::oid
            -- Parts of the fold and of a search, over states that are large or pointers.
            and p.proname not in ('content_changes', 'count_postings', 'extend_genre_order', 'fold_in_embeddings', 'gather_lists',
-             'genre_dimensions', 'learn_embeddings', 'pair_base', 'pair_facts', 'rank_users', 'rating_changes', 'recommend_rows', 'similarity_at_most')",
+             'genre_dimensions', 'learn_embeddings', 'pair_base', 'pair_facts', 'pending_bounds', 'rank_users', 'rating_changes', 'recommend_rows', 'similarity_at_most')",
     )?;
     ensure!(aggregates.is_empty(), "without a combine function: {aggregates:?}");
     let count: i64 = engine

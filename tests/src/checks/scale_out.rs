@@ -187,7 +187,7 @@ fn rules(clusters: &Clusters, report: &mut Report) -> Result<()> {
         // What a shard does with its own rows; of these content_changes, experiment_arms and pair_facts end in values that merge.
         let expected = [
             "content_changes", "count_postings", "embedding_mean", "experiment_arms", "extend_genre_order", "fold_in_embeddings",
-            "gather_lists", "genre_dimensions", "learn_embeddings", "nearest_contents", "pair_base", "pair_facts", "rank_users",
+            "gather_lists", "genre_dimensions", "learn_embeddings", "nearest_contents", "pair_base", "pair_facts", "pending_bounds", "rank_users",
             "rating_changes", "recommend_rows", "similarity_at_most",
         ];
         ensure!(names == expected, "{names:?}");
