@@ -12,6 +12,14 @@ insert into cotaste_queue (user_id, content_id) values (?1, ?2);
 -- stale
 update cotaste_parameters set stale = 1 where not stale;
 
+-- empty
+select not exists (select 1 from user_behaviors);
+
+-- drop indexes
+drop index if exists user_behaviors_user_content;
+drop index if exists user_behaviors_content;
+drop index if exists user_behaviors_occurred_at;
+
 -- triggers
 select name from sqlite_master where type = 'trigger' and tbl_name = 'user_behaviors' and sql like '% insert on %';
 

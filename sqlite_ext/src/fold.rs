@@ -5,6 +5,7 @@ mod events;
 mod rows;
 
 use crate::failure::Result;
+use crate::install;
 use crate::pair::{self, grow, Event, Pair, Scale};
 use cotaste_core::facts::{self, Facts};
 use cotaste_core::genre_order::{self, GenreOrder};
@@ -168,6 +169,7 @@ pub fn rebuild(db: &Connection, now_us: i64) -> Result<i64> {
     folding.new_user(&user, &mut pairs)?;
     let users = folding.next_ord;
     folding.finish()?;
+    install::make_log_indexes(db)?;
     Ok(users)
 }
 

@@ -169,6 +169,13 @@ fn add_column(db: &Connection, table: &str, definition: &str) -> Result<()> {
     Ok(db.execute_batch(&format!("alter table main.\"{table}\" add column {definition}"))?)
 }
 
+/// Makes the log's indexes that are not there: a load goes without some of them.
+pub fn make_log_indexes(db: &Connection) -> Result<()> {
+    let objects = script::objects(TABLES)?;
+    let of_log = |object: &&Object| object.kind == "index" && object.name.starts_with("user_behaviors_");
+    objects.iter().filter(of_log).try_for_each(|object| Ok(db.execute_batch(&object.sql)?))
+}
+
 /// Whether a table's rows are computed from the others.
 fn is_derived(table: &str) -> bool {
     script::objects(STATE_TABLES).is_ok_and(|objects| objects.iter().any(|object| object.name == table))

@@ -54,6 +54,7 @@ impl Sink for SqliteSink {
         let (mode, triggers) = (self.mode, self.triggers);
         let transaction = self.sqlite.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut written = Written::default();
+        let is_first = mode == Mode::Load && !triggers && is_empty(&transaction)?;
         let mut rows = known(events, &actions(&transaction)?, &mut written);
         if mode == Mode::Load {
             by_user(&mut rows);
@@ -79,6 +80,11 @@ impl Sink for SqliteSink {
         drop(queue);
         if mode == Mode::Load && !triggers && written.inserted > 0 {
             transaction.execute(sql::named(SQL, "stale"), [])?;
+            // A first load is quicker without the indexes that no check needs. Who makes the state anew makes them, too,
+            // and until then reads walk the log.
+            if is_first {
+                transaction.execute_batch(sql::named(SQL, "drop indexes"))?;
+            }
         }
         let seal = sealing(&written)?;
         if let Some((task, state)) = &seal.checkpoint {
@@ -104,6 +110,10 @@ impl Sink for SqliteSink {
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, self.triggers)?;
         Ok(folded)
     }
+}
+
+fn is_empty(connection: &Connection) -> Result<bool> {
+    Ok(connection.query_row(sql::named(SQL, "empty"), [], |row| row.get(0))?)
 }
 
 fn actions(connection: &Connection) -> Result<HashSet<String>> {

@@ -10,7 +10,7 @@ use std::ffi::CString;
 #[derive(Debug)]
 pub struct Object {
     /// `table`, `index`, `trigger` or `view`.
-    kind: String,
+    pub kind: String,
     pub name: String,
     pub sql: String,
 }

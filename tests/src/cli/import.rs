@@ -33,6 +33,7 @@ pub fn run(tool: &Tool, report: &mut Report) -> Result<()> {
     report.case("CSV and JSON lines of the same rows are the same events", || formats(tool));
     report.case("a file that has grown is read on, and one read again changes nothing", || grown(tool));
     report.case("killed and started again, nothing is lost or doubled", || killed(tool));
+    report.case("killed and given up, a refresh makes it whole", || given_up(tool));
     report.case("triggers of one's own see every event, and what they refuse is rejected", || triggers(tool));
     report.case("a catalogue is read and read again", || contents(tool));
     if tool.is_sqlite() {
@@ -75,7 +76,32 @@ fn check_whole(database: &Database, events: u64) -> Result<()> {
     );
     ensure!(database.count("select count(*) from cotaste_queue where due_us = 0")? == 0, "keys are pending");
     database.run(&["verify"])?.ok()?;
+    // A first load of SQLite does without some of them.
+    let indexes = "select count(*) from sqlite_master where type = 'index' and name glob 'user_behaviors_*'";
+    ensure!(!database.is_sqlite() || database.count(indexes)? == 4, "an index is missing");
     Ok(())
+}
+
+/// Killed before it makes the state anew, and never run again.
+fn given_up(tool: &Tool) -> Result<()> {
+    let path = tool.file("given-up.csv", &csv(40_000, 8))?;
+    let database = tool.space()?;
+    let arguments = ["import", "--batch", "500", text(&path)];
+    for millis in (20..).step_by(20) {
+        database.kill_after(&arguments, Duration::from_millis(millis))?;
+        if database.count("select count(*) from user_behaviors")? > 0 {
+            break;
+        }
+    }
+    let events = database.count("select count(*) from user_behaviors")?;
+    ensure!(events < 40_000, "it ended before it was killed");
+    if tool.is_sqlite() {
+        let index = "select count(*) from sqlite_master where name = 'user_behaviors_content'";
+        ensure!(database.count(index)? == 0, "it loads with all indexes");
+    }
+    // Whoever refreshes brings everything back.
+    database.connect()?.query("select cotaste_refresh()")?;
+    check_whole(&database, events)
 }
 
 fn movielens(tool: &Tool, folder: &Path) -> Result<()> {
