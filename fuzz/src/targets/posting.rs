@@ -5,7 +5,9 @@ use crate::mutate::Parts;
 use crate::{law, Target, Verdict};
 use cotaste_core::block::{touching, BlockBuilder, SLOTS};
 use cotaste_core::genre_order::GenreOrder;
-use cotaste_core::neighbours::{counted, finalists, similarity_at_most, Changed, Probe, Ranking};
+use cotaste_core::neighbours::{
+    counted, finalists, ordinals, reaching, similarity_at_most, Changed, Probe, Ranking, Waiting,
+};
 use cotaste_core::{fold, gather, posting};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -233,6 +235,14 @@ fn neighbours(input: &[Vec<u8>]) -> Verdict {
     changed.add(Some(number(counters)), Some(r#"["Drama","war"]"#));
     if similarity_at_most(taste, Some(taste), &changed, (0.7, 0.3)).is_ok_and(|most| !(0.0..=1.0).contains(&most)) {
         return Err("a bound out of range".to_string());
+    }
+    law!(ordinals(counters).is_ok() == reaching(counters, 0.5).is_ok(), "a bound decides what is read");
+    if let Ok(mut waiting) = Waiting::new(taste) {
+        waiting.add(0, number(counters) as u32, Some(number(counters)));
+        waiting.add(u32::MAX, u32::MAX, None);
+        let bounds = waiting.bounds(counters, (0.7, 0.3)).map_err(|e| e.to_string())?;
+        law!(ordinals(&bounds).is_ok_and(|found| found.len() == 2), "{bounds:?}");
+        law!(reaching(&bounds, 1.0).is_ok_and(|found| found.contains(&u32::MAX)), "{bounds:?}");
     }
     let Ok(order) = GenreOrder::read(ORDER) else { return Ok(false) };
     let Ok(probe) = Probe::new(taste, &order) else { return Ok(false) };
